@@ -1,0 +1,231 @@
+"""Runs the broker under test as a child process and waits on what can be observed of it."""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+START_TIMEOUT_S = 10
+STOP_TIMEOUT_S = 10
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:")
+
+
+def wait_until(condition, timeout_s=10.0, what="the condition"):
+    """Polls until `condition()` is true and returns its value; fails at the deadline."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"{what} did not come about within {timeout_s} s"
+        time.sleep(0.01)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def accepts(port, host="127.0.0.1"):
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class Program:
+    """The binary under test and how this run of the tests wants it configured."""
+    path: str
+    version_text: str
+    is_tombo: bool
+    compatibility: str
+    threads: int = None
+
+    @staticmethod
+    def examine(path, compatibility, threads):
+        text = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20,
+                              check=False)
+        is_tombo = "tombo" in text.stdout + text.stderr
+        return Program(path, text.stdout + text.stderr, is_tombo,
+                       (compatibility or "2.1") if is_tombo else "2.0", threads)
+
+    def own_lines(self, lines):
+        """What tombo alone understands; a test that sets one of them itself wins."""
+        if not self.is_tombo:
+            return []
+        given = {line.split(" ", 1)[0] for line in lines}
+        own = [] if "compatibility" in given else [f"compatibility {self.compatibility}"]
+        if self.threads and "threads" not in given:
+            own.append(f"threads {self.threads}")
+        return own
+
+
+class Stream:
+    """Lines of a file descriptor, gathered by a thread so that the child never blocks."""
+
+    def __init__(self, descriptor):
+        self.lines = []
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._gather, args=(descriptor,), daemon=True)
+        self._thread.start()
+
+    def _gather(self, descriptor):
+        with os.fdopen(descriptor, "rb", buffering=0, closefd=True) as source:
+            rest = b""
+            while True:
+                try:
+                    data = source.read(65536)
+                except OSError:  # A pseudo terminal ends with EIO.
+                    data = b""
+                *whole, rest = (rest + data).split(b"\n")
+                if not data and rest:
+                    whole.append(rest)
+                with self._changed:
+                    self.lines += [line.decode(errors="replace").rstrip("\r") for line in whole]
+                    self._changed.notify_all()
+                if not data:
+                    return
+
+    def wait(self, pattern, timeout_s=10.0, since=0):
+        """The first match in a line from number `since` on."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while True:
+                for line in self.lines[since:]:
+                    match = re.search(pattern, line)
+                    if match:
+                        return match
+                left = deadline - time.monotonic()
+                text = "\n".join(self.lines[since:])
+                assert left > 0, f"no line matches {pattern!r} within {timeout_s} s:\n{text}"
+                self._changed.wait(left)
+
+    def join(self):
+        self._thread.join(timeout=STOP_TIMEOUT_S)
+
+    def text(self):
+        return "\n".join(self.lines)
+
+
+class Broker:
+    """One broker process with its own folder, configuration file and port.
+
+    `lines` are added to a configuration with one listener. `conf` replaces the file as a whole
+    ("{port}" and "{folder}" are filled in), and `arguments` the command line after the program.
+    """
+
+    def __init__(self, program, lines=(), conf=None, arguments=None):
+        self.program = program
+        self.folder = Path(tempfile.mkdtemp(prefix="interop-"))
+        self.folder.chmod(0o777)  # A broker started by root drops to a user of its own.
+        self.port = free_port()
+        self.arguments = arguments
+        self.conf_path = self.folder / "mosquitto.conf"
+        self.process = self.log = self.stdout = None
+        if conf is None:
+            self.write_conf(*lines)
+        else:
+            self.conf_path.write_text(self.fill_in(conf))
+
+    def fill_in(self, text):
+        return text.replace("{port}", str(self.port)).replace("{folder}", str(self.folder))
+
+    def write_conf(self, *lines):
+        """Global options go first, those of the listener (in `lines` after "listener:") last."""
+        split = lines.index("listener:") if "listener:" in lines else len(lines)
+        given = {line.split(" ", 1)[0] for line in lines}
+        anonymous = [] if "allow_anonymous" in given else ["allow_anonymous true"]
+        whole = [*self.program.own_lines(lines), *anonymous, *lines[:split],
+                 f"listener {self.port} 127.0.0.1", *lines[split + 1:]]
+        self.conf_path.write_text(self.fill_in("\n".join(whole) + "\n"))
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def is_tombo(self):
+        return self.program.is_tombo
+
+    def launch(self):
+        """Starts the process without waiting for anything."""
+        arguments = self.arguments or ["-c", "{conf}"]
+        words = [self.fill_in(word).replace("{conf}", str(self.conf_path)) for word in arguments]
+        log_read, log_write = os.pipe()
+        out_read, out_write = os.openpty()  # A terminal, so that stdio flushes every line.
+        environment = dict(os.environ, TZ="UTC")
+        for name in ("TOMBO_COMPATIBILITY", "MOSQUITTO_PERSISTENCE_LOCATION"):
+            environment.pop(name, None)
+        try:
+            self.process = subprocess.Popen([self.program.path, *words], stdin=subprocess.DEVNULL,
+                                            stdout=out_write, stderr=log_write, env=environment,
+                                            cwd=self.folder)
+        finally:
+            os.close(log_write)
+            os.close(out_write)
+        self.log, self.stdout = Stream(log_read), Stream(out_read)
+        return self
+
+    def start(self):
+        self.launch()
+
+        def ready_or_dead():
+            return self.process.poll() is not None or accepts(self.port)
+        wait_until(ready_or_dead, START_TIMEOUT_S, "the broker accepting connections")
+        if self.process.poll() is not None:
+            self.log.join()
+            raise AssertionError(f"the broker ended with {self.process.returncode}:\n"
+                                 f"{self.log.text()}")
+        return self
+
+    def send_signal(self, number):
+        self.process.send_signal(number)
+
+    def reload(self):
+        since = len(self.log.lines)
+        self.send_signal(signal.SIGHUP)
+        self.log.wait(r"Reloading config\.", since=since)
+
+    def wait_exit(self, timeout_s=STOP_TIMEOUT_S):
+        try:
+            status = self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the broker still ran {timeout_s} s later:\n"
+                                 f"{self.log.text()}") from None
+        self.log.join()
+        self.stdout.join()
+        found = SANITIZER.search(self.log.text())
+        assert not found, self.log.text()
+        return status
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.send_signal(number)
+        status = self.wait_exit()
+        assert status == 0, f"the broker ended with status {status}:\n{self.log.text()}"
+
+    def restart(self):
+        self.stop()
+        return self.start()
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def remove_folder(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def rss_bytes(self):
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
