@@ -1,0 +1,42 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace tombo::broker {
+
+/// Counters and gauges of one shard. Plain numbers: written on the shard only, copied whole when the
+/// control thread asks. Sums over shards are the broker's ($SYS, metrics).
+struct Stats {
+  // Counters: only go up.
+  uint64_t bytes_received = 0;
+  uint64_t bytes_sent = 0;
+  uint64_t messages_received = 0;  ///< all packets
+  uint64_t messages_sent = 0;      ///< all packets
+  uint64_t publish_messages_received = 0;
+  uint64_t publish_messages_sent = 0;
+  uint64_t publish_messages_dropped = 0;
+  uint64_t publish_bytes_received = 0;  ///< payload
+  uint64_t publish_bytes_sent = 0;      ///< payload
+  uint64_t sockets_opened = 0;
+  uint64_t connections_accepted = 0;  ///< CONNECTs that were let in
+  uint64_t clients_expired = 0;
+  std::array<uint64_t, 16> packets_received{};  ///< by packet type
+  std::array<uint64_t, 16> packets_sent{};
+
+  // Gauges: what there is now.
+  uint64_t sessions = 0;            ///< connected and stored
+  uint64_t connected = 0;           ///< sessions with a connection
+  uint64_t subscriptions = 0;       ///< shared ones included
+  uint64_t shared_subscriptions = 0;
+  uint64_t retained_messages = 0;
+  uint64_t stored_messages = 0;     ///< deliveries that wait in queues and windows, and retained
+  uint64_t stored_bytes = 0;        ///< their bytes
+  uint64_t packets_waiting = 0;     ///< deliveries of connected clients not yet written
+  uint64_t packet_bytes_waiting = 0;
+
+  /// Adds another shard's numbers.
+  void add(const Stats& other);
+};
+
+}  // namespace tombo::broker
