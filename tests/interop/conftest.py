@@ -11,8 +11,6 @@ import raw  # noqa: E402
 from broker import Broker, Program  # noqa: E402
 from clients import Paho  # noqa: E402
 
-VERSIONS = ["mqttv31", "mqttv311", "mqttv5"]
-RAW_VERSIONS = {"mqttv31": raw.V31, "mqttv311": raw.V311, "mqttv5": raw.V5}
 DEFAULT_BROKER = Path(__file__).resolve().parents[2] / "build/release/bin/tombo"
 
 
@@ -89,7 +87,7 @@ def broker(start_broker, request):
     return start_broker(*(marker.args if marker else ()))
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=list(raw.LEVELS))
 def version(request):
     """The protocol version as mosquitto_pub and mosquitto_sub spell it."""
     return request.param
@@ -98,7 +96,7 @@ def version(request):
 @pytest.fixture
 def level(version):
     """The protocol version as a number on the wire."""
-    return RAW_VERSIONS[version]
+    return raw.LEVELS[version]
 
 
 @pytest.fixture

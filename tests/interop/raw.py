@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 V31, V311, V5 = 3, 4, 5
+LEVELS = {"mqttv31": V31, "mqttv311": V311, "mqttv5": V5}  # As mosquitto_pub -V spells them.
 (CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, SUBACK, UNSUBSCRIBE,
  UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH) = range(1, 16)
 NAMES = ("", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE",
@@ -381,6 +382,15 @@ class RawClient:
 
     def payloads(self, count, timeout_s=TIMEOUT_S):
         return [found.payload.decode() for found in self.collect(count, timeout_s)]
+
+    def collect_until(self, payload):
+        """Like collect, up to a message of that payload; returns the messages before it."""
+        found = []
+        while True:
+            message, = self.collect(1)
+            if message.payload == payload:
+                return found
+            found.append(message)
 
     def ping(self):
         self.send(packet(PINGREQ))
