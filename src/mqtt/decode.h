@@ -3,10 +3,11 @@
 #include "mqtt/frame.h"
 #include "mqtt/packet.h"
 
-/// Frame to packet. Each function returns true and fills `packet` (views into the frame), or returns
-/// false and says in `error` what is wrong and where: reason malformed_packet for what cannot be
-/// parsed (length, flags, UTF-8, reserved bits), protocol_error for what parses but is not allowed.
-/// Bounds-checked, no allocation, time linear in the frame's size. All of it is fuzzed.
+/// Frame to packet. Each function returns true and fills `packet` (views into the frame), or
+/// returns false and says in `error` what is wrong and where: reason malformed_packet for what
+/// cannot be parsed (length, flags, UTF-8, reserved bits), protocol_error for what parses but is
+/// not allowed. Bounds-checked, no allocation, time linear in the frame's size. All of it is
+/// fuzzed.
 namespace tombo::mqtt {
 
 /// Protocol name and version are checked in the order of section 3.1.2: wrong name is a protocol

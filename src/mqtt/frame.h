@@ -10,11 +10,13 @@ namespace tombo::mqtt {
 /// One whole control packet, a view into the bytes it was cut from.
 struct Frame {
   uint8_t first_byte = 0;
-  Bytes body;               ///< Everything behind the fixed header: variable header and payload.
-  uint32_t header_size = 0; ///< Bytes of the fixed header (2 to 5).
+  Bytes body;                ///< Everything behind the fixed header: variable header and payload.
+  uint32_t header_size = 0;  ///< Bytes of the fixed header (2 to 5).
 
   PacketType type() const { return static_cast<PacketType>(first_byte >> 4); }
+
   uint8_t flags() const { return first_byte & 0x0F; }
+
   uint32_t size() const { return header_size + static_cast<uint32_t>(body.size()); }
 };
 

@@ -26,8 +26,8 @@ struct Connect {
   std::string_view protocol_name;  ///< "MQTT" or "MQIsdp"
   uint8_t protocol_level = 0;      ///< as sent, the bridge bit included
   Version version = Version::v3_1_1;
-  bool bridge = false;             ///< protocol level had kBridgeBit
-  bool clean_start = false;        ///< v3: clean session
+  bool bridge = false;       ///< protocol level had kBridgeBit
+  bool clean_start = false;  ///< v3: clean session
   uint16_t keep_alive_s = 0;
   Properties properties;
   std::string_view client_id;
@@ -70,6 +70,7 @@ struct Subscription {
 class FilterList {
  public:
   FilterList() = default;
+
   FilterList(Bytes raw, bool has_options, Version version)
       : raw_(raw), has_options_(has_options), version_(version) {}
 

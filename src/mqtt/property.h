@@ -47,8 +47,20 @@ enum class PropertyType : uint8_t { byte, two_byte, four_byte, variable, text, b
 
 /// Places where properties stand: the packet types, and the will inside CONNECT.
 enum class PropertyPlace : uint8_t {
-  connect, will, connack, publish, puback, pubrec, pubrel, pubcomp, subscribe, suback, unsubscribe,
-  unsuback, disconnect, auth,
+  connect,
+  will,
+  connack,
+  publish,
+  puback,
+  pubrec,
+  pubrel,
+  pubcomp,
+  subscribe,
+  suback,
+  unsubscribe,
+  unsuback,
+  disconnect,
+  auth,
 };
 
 /// One row of the table: identifier, type, places, whether it may come more than once.
@@ -84,14 +96,19 @@ class Properties {
   class Iterator {
    public:
     Iterator() = default;
+
     explicit Iterator(Bytes rest) : rest_(rest) { read(); }
+
     const Property& operator*() const { return current_; }
+
     const Property* operator->() const { return &current_; }
+
     Iterator& operator++() {
       rest_ = rest_.subspan(current_.raw.size());
       read();
       return *this;
     }
+
     bool operator==(const Iterator& other) const { return rest_.size() == other.rest_.size(); }
 
    private:
@@ -101,8 +118,11 @@ class Properties {
   };
 
   Iterator begin() const { return Iterator(raw_); }
+
   Iterator end() const { return Iterator(); }
+
   bool empty() const { return raw_.empty(); }
+
   Bytes raw() const { return raw_; }
 
   /// The number of the first property with this identifier. Linear.
@@ -117,8 +137,8 @@ class Properties {
 /// Why a packet was refused, for the reason code and the log line.
 struct Malformed {
   Reason reason = Reason::malformed_packet;
-  uint32_t offset = 0;       ///< Byte offset from the packet's first byte.
-  std::string_view why;      ///< Static text: "topic alias 0".
+  uint32_t offset = 0;   ///< Byte offset from the packet's first byte.
+  std::string_view why;  ///< Static text: "topic alias 0".
 };
 
 /// Validates properties (without their length in front): identifiers known and allowed in `place`,
@@ -144,7 +164,9 @@ class PropertyWriter {
   std::vector<uint8_t>& out_;
 };
 
-/// Variable Byte Integer (section 1.5.5).
+/// Variable Byte Integer (section 1.5.5). False when it is cut short, longer than four bytes or not
+/// in its shortest form [MQTT-1.5.5-1].
+[[nodiscard]] bool read_variable(ByteReader& reader, uint32_t& value);
 uint32_t variable_size(uint32_t value);
 void append_variable(std::vector<uint8_t>& out, uint32_t value);
 /// Writes to `out`, which has room for four bytes; returns the bytes used.

@@ -53,12 +53,19 @@ enum class Reason : uint8_t {
   wildcard_subscriptions_not_supported = 0xA2,
 };
 
-constexpr uint8_t value(Reason reason) { return static_cast<uint8_t>(reason); }
+constexpr uint8_t value(Reason reason) {
+  return static_cast<uint8_t>(reason);
+}
+
 /// Codes from 0x80 on say that something failed (section 2.4).
-constexpr bool is_error(Reason reason) { return value(reason) >= 0x80; }
+constexpr bool is_error(Reason reason) {
+  return value(reason) >= 0x80;
+}
 
 /// The standard's name in lower case: "topic alias invalid". Unknown values: "unknown reason".
 std::string_view name(Reason reason);
+/// Is it one of the standard's codes?
+bool is_known(Reason reason);
 
 /// CONNACK return code of MQTT 3.1.1 (section 3.2.2.3 there) for a v5 reason: 0 accepted,
 /// 1 unacceptable protocol version, 2 identifier rejected, 3 server unavailable,
@@ -68,8 +75,16 @@ uint8_t connack_v3(Reason reason);
 
 /// May `reason` stand in a packet of this kind? (section 2.4, table 2-6; for decoding.)
 enum class ReasonPlace : uint8_t {
-  puback, pubrec, pubrel, pubcomp, disconnect_by_client, disconnect_by_server, auth, suback,
-  unsuback, connack,
+  puback,
+  pubrec,
+  pubrel,
+  pubcomp,
+  disconnect_by_client,
+  disconnect_by_server,
+  auth,
+  suback,
+  unsuback,
+  connack,
 };
 bool allowed(Reason reason, ReasonPlace place);
 

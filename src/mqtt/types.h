@@ -37,7 +37,9 @@ std::string_view name(PacketType type);
 /// Quality of service (section 4.3).
 enum class Qos : uint8_t { at_most_once = 0, at_least_once = 1, exactly_once = 2 };
 
-constexpr uint8_t value(Qos qos) { return static_cast<uint8_t>(qos); }
+constexpr uint8_t value(Qos qos) {
+  return static_cast<uint8_t>(qos);
+}
 
 /// Packet Identifier (section 2.2.1); 0 stands for "none".
 using PacketId = StrongId<struct PacketIdTag, uint16_t>;
@@ -61,8 +63,8 @@ inline constexpr uint32_t kRemainingLengthMax = 268'435'455;
 inline constexpr uint32_t kStringBytesMax = 65'535;
 /// Largest Subscription Identifier (section 3.8.2.1.2).
 inline constexpr uint32_t kSubscriptionIdMax = 268'435'455;
-/// Topic levels beyond this are refused, as Mosquitto does (TOPIC_HIERARCHY_LIMIT).
-inline constexpr uint32_t kTopicLevelsMax = 200;
+/// Topic levels beyond this are refused. Mosquitto's TOPIC_HIERARCHY_LIMIT allows 200 separators.
+inline constexpr uint32_t kTopicLevelsMax = 201;
 /// Bit of the protocol level by which a bridge says that it is one.
 inline constexpr uint8_t kBridgeBit = 0x80;
 

@@ -10,6 +10,9 @@ namespace tombo::mqtt {
 /// Costs about a byte's check for plain ASCII, eight bytes at a time.
 bool valid_utf8(std::string_view text);
 
+/// valid_utf8() and no `+` or `#`, in the same pass: for topic names [MQTT-3.3.2-2].
+bool valid_utf8_without_wildcards(std::string_view text);
+
 /// Well-formed UTF-8 only: for payloads with Payload Format Indicator 1, in which control
 /// characters and U+0000 are data.
 bool well_formed_utf8(std::string_view text);
