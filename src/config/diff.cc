@@ -1,0 +1,90 @@
+#include "config/diff.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "config/options.h"
+
+namespace tombo::config {
+namespace {
+
+/// What a socket is opened with: a listener for which one of these changes is another listener.
+auto identity(const ListenerConfig& listener) {
+  return std::tie(listener.port, listener.host, listener.unix_path, listener.bind_interface,
+                  listener.socket_domain, listener.protocol);
+}
+
+const ListenerConfig* find_same(const std::vector<ListenerConfig>& listeners,
+                                const ListenerConfig& wanted) {
+  const auto found = std::ranges::find_if(listeners, [&](const ListenerConfig& listener) {
+    return identity(listener) == identity(wanted);
+  });
+  return found == listeners.end() ? nullptr : &*found;
+}
+
+std::string name_of(const ListenerConfig& listener) {
+  if (listener.host.empty()) return fmt::format("port {}", listener.port);
+  return fmt::format("port {} of {}", listener.port, listener.host);
+}
+
+void compare_global_options(const Config& fresh, Reloaded& result) {
+  for (const Option& option : options()) {
+    if (option.behaviour.same == nullptr) continue;
+    if (option.behaviour.same(result.config, fresh)) continue;
+    const bool needs_restart = option.reload == Reload::no;
+    result.changes.push_back({Change::Kind::option, std::string(option.name), {}, needs_restart});
+    if (!needs_restart) option.behaviour.copy(fresh, result.config);
+  }
+}
+
+void compare_listener(const ListenerConfig& fresh, ListenerConfig& running, Reloaded& result) {
+  for (const Option& option : options()) {
+    if (option.behaviour.same_listener == nullptr) continue;
+    if (option.behaviour.same_listener(running, fresh)) continue;
+    result.changes.push_back(
+        {Change::Kind::option, std::string(option.name), name_of(running), false});
+  }
+  running = fresh;
+}
+
+}  // namespace
+
+std::string Change::text() const {
+  switch (kind) {
+    case Kind::listener_added:
+      return fmt::format("Warning: The new listener on {} needs a restart.", listener);
+    case Kind::listener_removed:
+      return fmt::format("Warning: The listener on {} stays open until a restart.", listener);
+    case Kind::option:
+      break;
+  }
+  if (needs_restart) {
+    return fmt::format("Warning: The new value of {} needs a restart.", option);
+  }
+  if (listener.empty()) return fmt::format("{} has changed.", option);
+  return fmt::format("{} of the listener on {} has changed.", option, listener);
+}
+
+Reloaded reload(const Config& running, const Config& fresh) {
+  Reloaded result{running, {}};
+  compare_global_options(fresh, result);
+  for (ListenerConfig& listener : result.config.listeners) {
+    if (const ListenerConfig* same = find_same(fresh.listeners, listener)) {
+      compare_listener(*same, listener, result);
+    } else {
+      result.changes.push_back(
+          {Change::Kind::listener_removed, "listener", name_of(listener), true});
+    }
+  }
+  for (const ListenerConfig& listener : fresh.listeners) {
+    if (find_same(running.listeners, listener) == nullptr) {
+      result.changes.push_back({Change::Kind::listener_added, "listener", name_of(listener), true});
+    }
+  }
+  return result;
+}
+
+}  // namespace tombo::config

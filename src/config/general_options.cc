@@ -1,0 +1,172 @@
+#include "config/option_tables.h"
+#include "config/setters.h"
+#include "config/special_setters.h"
+
+// Options for the whole broker.  Columns: name, scope, default, reload, since, status, behaviour,
+// note for docs/MOSQUITTO.md, what to write instead (deprecated ones).
+namespace tombo::config {
+namespace {
+
+constexpr Scope kGlobal = Scope::global;
+constexpr Scope kSecurity = Scope::security;
+constexpr Reload kYes = Reload::yes;
+constexpr Reload kNo = Reload::no;
+constexpr Since kAll = Since::all;
+constexpr Since kNew = Since::v2_1;
+constexpr Status kSupported = Status::supported;
+constexpr Status kDiffers = Status::differs;
+constexpr Status kNoEffect = Status::no_effect;
+
+bool same_log_dest(const Config& a, const Config& b) {
+  return a.log.log_dest_stderr == b.log.log_dest_stderr &&
+         a.log.log_dest_stdout == b.log.log_dest_stdout &&
+         a.log.log_dest_syslog == b.log.log_dest_syslog &&
+         a.log.log_dest_topic == b.log.log_dest_topic && a.log.log_dest_file == b.log.log_dest_file;
+}
+
+void copy_log_dest(const Config& from, Config& to) {
+  to.log.log_dest_stderr = from.log.log_dest_stderr;
+  to.log.log_dest_stdout = from.log.log_dest_stdout;
+  to.log.log_dest_syslog = from.log.log_dest_syslog;
+  to.log.log_dest_topic = from.log.log_dest_topic;
+  to.log.log_dest_file = from.log.log_dest_file;
+}
+
+template <auto kGlobalField, auto kListenerField>
+constexpr Behaviour security_boolean() {
+  return {ValueType::boolean, &set_security_boolean<kGlobalField, kListenerField>,
+          &same_global<kGlobalField>, &copy_global<kGlobalField>,
+          &same_in_listener<kListenerField>};
+}
+
+// clang-format off
+constexpr Option kOptions[] = {
+  // Of tombo.
+  {"compatibility", kGlobal, "2.1", kYes, Since::tombo, kSupported,
+   behaviour<&Config::compatibility>(ValueType::words, &set_compatibility),
+   "`2.0` or `2.1`: whose defaults, CONNACK, reason codes and log wording the broker shows. Also "
+   "`--compatibility` and the environment variable TOMBO_COMPATIBILITY; the command line wins over "
+   "the file, the file over the environment."},
+  {"threads", kGlobal, "0 = number of cores", kNo, Since::tombo, kSupported,
+   integer_option<&Config::threads, 0, kThreadsMax>(),
+   "0 to 63 threads that serve clients. Also `--threads`."},
+
+  // Client ids and sessions.
+  {"allow_anonymous", kSecurity, "false; true in local-only mode", kYes, kAll, kDiffers,
+   security_boolean<&Config::allow_anonymous, &ListenerConfig::allow_anonymous>(),
+   "`allow_anonymous false` is obeyed in local-only mode too; Mosquitto lets anonymous clients in "
+   "there."},
+  {"allow_zero_length_clientid", kSecurity, "true", kYes, kAll, kSupported,
+   security_boolean<&Config::allow_zero_length_clientid,
+                    &ListenerConfig::allow_zero_length_clientid>()},
+  {"auto_id_prefix", kSecurity, "auto-", kYes, kAll, kSupported,
+   {ValueType::text, &set_auto_id_prefix, &same_global<&Config::auto_id_prefix>,
+    &copy_global<&Config::auto_id_prefix>, &same_in_listener<&ListenerConfig::auto_id_prefix>},
+   "At most 50 bytes.", "Please use 'listener_auto_id_prefix' instead."},
+  {"clientid_prefixes", kGlobal, "none", kYes, kAll, kSupported,
+   text_option<&Config::clientid_prefixes>(), "One prefix, as in Mosquitto.",
+   "Please check client ids with access control instead."},
+  {"global_max_clients", kGlobal, "-1 = no limit", kYes, kNew, kSupported,
+   limit_option<&Config::global_max_clients, 0, -1>()},
+  {"global_max_connections", kGlobal, "-1 = no limit", kYes, kNew, kSupported,
+   limit_option<&Config::global_max_connections, 0, -1>()},
+  {"max_keepalive", kGlobal, "0 = no limit", kYes, kAll, kSupported,
+   integer_option<&Config::max_keepalive, 0, 65535>()},
+  {"per_listener_settings", kGlobal, "false", kYes, kAll, kSupported,
+   behaviour<&Config::per_listener_settings>(ValueType::boolean, &set_per_listener_settings),
+   "Has to come before any option of scope security.",
+   "Please use options of the listener such as 'listener_allow_anonymous' instead."},
+  {"persistent_client_expiration", kGlobal, "never", kYes, kAll, kSupported,
+   behaviour<&Config::persistent_client_expiration>(ValueType::words,
+                                                    &set_persistent_client_expiration),
+   "A number and one of s h d w m y; at most 100 years."},
+
+  // Queues and windows.
+  {"allow_duplicate_messages", kGlobal, "2.0: false; 2.1: true", kYes, kAll, kSupported,
+   boolean_option<&Config::allow_duplicate_messages>(), "",
+   "The behaviour will default to true."},
+  {"max_inflight_bytes", kGlobal, "0 = no limit", kYes, kAll, kSupported,
+   limit_option<&Config::max_inflight_bytes, 0, 0>()},
+  {"max_inflight_messages", kGlobal, "20", kYes, kAll, kSupported,
+   behaviour<&Config::max_inflight_messages>(ValueType::integer, &set_max_inflight_messages),
+   "0 or 65535: no limit."},
+  {"max_queued_bytes", kGlobal, "0 = no limit", kYes, kAll, kSupported,
+   limit_option<&Config::max_queued_bytes, 0, 0>()},
+  {"max_queued_messages", kGlobal, "1000", kYes, kAll, kSupported,
+   limit_option<&Config::max_queued_messages, 0, 0>(), "0: no limit."},
+  {"queue_qos0_messages", kGlobal, "false", kYes, kAll, kSupported,
+   boolean_option<&Config::queue_qos0_messages>()},
+  {"upgrade_outgoing_qos", kGlobal, "false", kYes, kAll, kSupported,
+   boolean_option<&Config::upgrade_outgoing_qos>()},
+  {"retry_interval", kGlobal, "none", kNo, kAll, kNoEffect,
+   {ValueType::integer, &warn_unavailable}, "Ignored with a warning, as in Mosquitto."},
+
+  // Sizes.
+  {"max_packet_size", kGlobal, "2.0: limit of the protocol; 2.1: 2000000", kYes, kAll, kSupported,
+   behaviour<&Config::max_packet_size>(ValueType::integer, &set_max_packet_size),
+   "At least 20."},
+  {"memory_limit", kGlobal, "0 = none", kYes, kAll, kSupported,
+   integer_option<&Config::memory_limit, 0, std::numeric_limits<int64_t>::max()>()},
+  {"message_size_limit", kGlobal, "0 = none", kYes, kAll, kSupported,
+   behaviour<&Config::message_size_limit>(ValueType::integer, &set_message_size_limit)},
+
+  // Retained messages.
+  {"check_retain_source", kGlobal, "false", kYes, kAll, kSupported,
+   boolean_option<&Config::check_retain_source>()},
+  {"retain_available", kGlobal, "true", kYes, kAll, kSupported,
+   boolean_option<&Config::retain_available>()},
+  {"retain_expiry_interval", kGlobal, "off", kYes, kAll, kSupported,
+   behaviour<&Config::retain_expiry_interval>(ValueType::integer, &set_retain_expiry_interval),
+   "Minutes, at least 1; more than 10000000 counts as that."},
+
+  // The log.
+  {"connection_messages", kGlobal, "true", kYes, kAll, kSupported,
+   boolean_option<&Config::connection_messages>()},
+  {"log_dest", kGlobal, "stderr", kYes, kAll, kDiffers,
+   {ValueType::words, &set_log_dest, &same_log_dest, &copy_log_dest},
+   "none, stdout, stderr, syslog, topic and file. dlt and android are not supported yet."},
+  {"log_facility", kGlobal, "daemon", kYes, kAll, kSupported,
+   integer_option<&LogConfig::log_facility, 0, 7>(), "Syslog's local0 to local7."},
+  {"log_timestamp", kGlobal, "true", kYes, kAll, kSupported,
+   boolean_option<&LogConfig::log_timestamp>()},
+  {"log_timestamp_format", kGlobal, "seconds since 1970", kYes, kAll, kSupported,
+   text_option<&LogConfig::log_timestamp_format>()},
+  {"log_type", kGlobal, "error warning notice information", kYes, kAll, kSupported,
+   behaviour<&LogConfig::log_type>(ValueType::words, &set_log_type)},
+
+  // The process.
+  {"include_dir", kGlobal, "none", kYes, kAll, kSupported, {ValueType::text},
+   "In the main file only; elsewhere it is skipped with a warning."},
+  {"pid_file", kGlobal, "none", kNo, kAll, kSupported, text_option<&Config::pid_file>()},
+  {"set_tcp_nodelay", kGlobal, "true", kYes, kAll, kDiffers,
+   boolean_option<&Config::set_tcp_nodelay>(),
+   "Mosquitto's default is false, with which a small message may wait 40 ms for the "
+   "acknowledgement of the one before."},
+  {"sys_interval", kGlobal, "10", kYes, kAll, kSupported,
+   integer_option<&Config::sys_interval, 0, 65535>(), "0: no $SYS."},
+  {"user", kGlobal, "mosquitto, else nobody", kNo, kAll, kSupported,
+   behaviour<&Config::user>(ValueType::text, &replace_text<&Config::user>)},
+
+  // Of the snapshot file, which is only written with persistence.
+  {"autosave_interval", kGlobal, "1800", kYes, kAll, kNoEffect, {ValueType::integer, &check_integer},
+   "Accepted; there is nothing to save without persistence."},
+  {"autosave_on_changes", kGlobal, "false", kYes, kAll, kNoEffect,
+   {ValueType::boolean, &check_boolean}, "Accepted; there is nothing to save without persistence."},
+  {"persistence", kGlobal, "false", kYes, kAll, kDiffers, {ValueType::boolean, &refuse_true},
+   "Only false so far: true is not supported yet."},
+  {"retained_persistence", kGlobal, "false", kYes, kAll, kDiffers,
+   {ValueType::boolean, &refuse_true}, "Another name of persistence."},
+  {"persistence_file", kGlobal, "mosquitto.db", kYes, kAll, kNoEffect,
+   {ValueType::text, &check_text}, "Accepted; there is nothing to save without persistence."},
+  {"persistence_location", kGlobal, "current directory", kYes, kAll, kNoEffect,
+   {ValueType::text, &check_text}, "Accepted; there is nothing to save without persistence."},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Option> general_options() {
+  return kOptions;
+}
+
+}  // namespace tombo::config
