@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -229,3 +230,15 @@ class Broker:
     def rss_bytes(self):
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
+
+
+@contextmanager
+def running(program, *lines, **options):
+    """A broker for the length of a with statement; it must end with status 0."""
+    broker = Broker(program, lines, **options)
+    try:
+        yield broker.start()
+        broker.stop()
+    finally:
+        broker.kill()
+        broker.remove_folder()

@@ -3,6 +3,7 @@ import os
 import queue
 import re
 import shutil
+import socket
 import subprocess
 import threading
 
@@ -134,7 +135,8 @@ class Paho:
     def __init__(self, broker, version="mqttv311", client_id="", clean=True, connect=True, **options):
         self.broker, self.version = broker, PAHO_VERSIONS[version]
         clean_words = {} if self.version == mqtt.MQTTv5 else {"clean_session": clean}
-        self.client = mqtt.Client(client_id, protocol=self.version, **clean_words)
+        self.client = mqtt.Client(client_id, protocol=self.version, reconnect_on_failure=False,
+                                  **clean_words)
         self.clean = clean
         self.messages = queue.Queue()
         self._answers = {"connect": queue.Queue(), "disconnect": queue.Queue(),
@@ -153,6 +155,11 @@ class Paho:
     def __exit__(self, *_):
         self.client.disconnect()
         self.client.loop_stop()
+
+    def crash(self):
+        """Ends the connection without DISCONNECT."""
+        self.client.socket().shutdown(socket.SHUT_RDWR)
+        self.wait("disconnect")
 
     def connect(self, keep_alive_s=60, properties=None):
         """Returns (flags, reason[, properties]) of the CONNACK."""
