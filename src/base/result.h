@@ -23,6 +23,9 @@ struct Error {
   [[nodiscard]] Error with(std::string_view what, std::string_view name) const;
 };
 
+/// Aborts with the text of the error.  Called when a value is asked for that is not there.
+[[noreturn]] void result_without_value(const Error* error) noexcept;
+
 template <class T>
 class Result;
 
@@ -55,12 +58,12 @@ class [[nodiscard]] Result {
 
   /// Aborts when there is no value.
   [[nodiscard]] T& value() & {
-    CHECK(has_value(), error_text());
+    if (!has_value()) result_without_value(std::get_if<1>(&state_));
     return *std::get_if<0>(&state_);
   }
 
   [[nodiscard]] const T& value() const& {
-    CHECK(has_value(), error_text());
+    if (!has_value()) result_without_value(std::get_if<1>(&state_));
     return *std::get_if<0>(&state_);
   }
 
@@ -90,11 +93,6 @@ class [[nodiscard]] Result {
   [[nodiscard]] Error&& error() && { return std::move(error()); }
 
  private:
-  [[nodiscard]] std::string_view error_text() const noexcept {
-    const Error* error = std::get_if<1>(&state_);
-    return error == nullptr ? std::string_view() : std::string_view(error->text);
-  }
-
   std::variant<T, Error> state_;
 };
 

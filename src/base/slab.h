@@ -57,6 +57,9 @@ class Slab {
 
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
+  /// Objects there is memory for.
+  [[nodiscard]] size_t capacity() const { return allocated_ * kChunk; }
+
   template <class... Args>
   std::pair<Id, T&> emplace(Args&&... args) {
     if (open_ == kNone) add_chunk();
@@ -197,6 +200,7 @@ class Slab {
     }
     Entry& entry = chunks_[number];
     entry.memory = std::make_unique_for_overwrite<Chunk>();
+    ++allocated_;
     entry.memory->generations.fill(entry.generation);
     for (uint32_t i = 0; i < kChunk; ++i) entry.memory->next_free[i] = static_cast<uint8_t>(i + 1);
     entry.memory->first_free = 0;
@@ -212,6 +216,7 @@ class Slab {
     Entry& entry = chunks_[old];
     entry.generation = std::ranges::max(entry.memory->generations);
     entry.memory = nullptr;
+    --allocated_;
     entry.next = std::exchange(vacant_, old);
   }
 
@@ -236,6 +241,7 @@ class Slab {
   uint32_t open_ = kNone;    // First chunk with a free place: the one left last.
   uint32_t vacant_ = kNone;  // First entry without memory.
   uint32_t spare_ = kNone;   // The one chunk without an object.
+  size_t allocated_ = 0;     // Chunks with memory.
   size_t size_ = 0;
 };
 

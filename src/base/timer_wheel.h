@@ -79,10 +79,12 @@ class TimerWheel {
 
   /// Calls fire(Timer&) for each timer whose deadline is not after `now`, disarmed before the call,
   /// in the order of deadlines and, for equal ones, of arming.  First come those that were armed
-  /// when their deadline had passed, in the order of arming. `fire` may arm, cancel and destroy any
-  /// timer, also its own, but not advance.  What it arms for a time not after `now` fires at the
-  /// next advance(), so a timer fires at most once here. A `now` earlier than before counts as the
-  /// time reached before.
+  /// when their deadline had passed, in the order of arming.
+  ///
+  /// `fire` may arm, cancel and destroy any timer, also its own, but not advance.  What it arms
+  /// for a time not after `now` fires at the next advance(): a timer fires at most once here.
+  ///
+  /// A `now` earlier than before counts as the time reached before.
   template <class F>
   void advance(Time now, F&& fire) {
     begin_advance(now);

@@ -24,8 +24,7 @@ struct MailBatch {
 };
 
 /// What a shard has for one destination in this turn.  Home: the sending thread.
-/// Pushes nothing by itself: the owner takes and pushes at the end of the turn, or earlier when
-/// full().
+/// Pushes nothing by itself: the owner takes and pushes when the turn ends, or earlier when full().
 template <class T>
 class Outbox {
  public:
@@ -62,8 +61,8 @@ class Outbox {
 ///   if (mailbox.push(outbox.take())) write_to_eventfd();
 ///
 /// No wake-up is lost.  Mail and sleep are one atomic word: it is null (awake, no mail), the
-/// address of `sleeper_` (asleep, no mail) or the newest batch.  try_sleep() changes null → sleeper
-/// in one compare-exchange, push() anything → batch in another, and all changes of one word have
+/// address of `sleeper_` (asleep, no mail) or the newest batch.  try_sleep() changes null to that
+/// in one compare-exchange, push() anything to batch in another, and all changes of one word have
 /// one order that all threads agree on.  A push before the change to sleeper makes try_sleep()
 /// fail, so the consumer does not sleep.  A push after it finds the sleeper and replaces it: that
 /// push alone returns true, and its producer then writes to the eventfd, which the consumer waits
@@ -114,8 +113,7 @@ class Mailbox {
     return done;
   }
 
-  /// Consumer: announces that it is about to wait.  False, and it is not asleep, when mail is
-  /// there.
+  /// Consumer: announces that it is about to wait.  False, and it does not sleep, if there is mail.
   [[nodiscard]] bool try_sleep() {
     if (ready_ != nullptr) return false;
     Batch* none = nullptr;

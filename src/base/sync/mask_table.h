@@ -12,9 +12,9 @@ namespace tombo {
 
 /// Key → 64-bit mask: which shards care about a key.  Readers never wait, writers take a mutex.
 /// A get() that happens after a set() sees the bit.  It may also see bits that are no longer there
-/// or that belong to another key (a false positive, harmless to those who ask); it never misses
-/// one. Home: shared by all threads.  Memory: 4 KiB at first, then 24-48 bytes a key.  Bound: none
-/// of its own; each shard bounds its subscriptions.
+/// or that belong to another key (a false positive, harmless to those who ask), but misses none.
+/// Home: shared by all threads.  Memory: 4 KiB at first, then 24-64 bytes a key.
+/// Bound: none of its own; each shard bounds its subscriptions.
 ///
 /// Growth copies into a new generation of slots.  The old one is retired, for readers may be in it:
 ///   uint64_t ticket = table.begin_reclaim();     // 0: nothing to do
@@ -60,8 +60,8 @@ class MaskTable {
 
   /// Names all generations retired so far; 0 when there are none.
   [[nodiscard]] uint64_t begin_reclaim() const;
-  /// Frees the generations that begin_reclaim() named.  Requires: every reader has ended a turn
-  /// since.
+  /// Frees the generations that begin_reclaim() named.
+  /// Requires: every reader has ended a turn since.
   void reclaim(uint64_t ticket);
 
  private:

@@ -13,15 +13,15 @@ namespace tombo {
 /// SharedRef that adopts the new object.
 ///
 /// Most objects never leave the shard that made them, so the count has two phases:
-/// * plain, from the start: add and drop are a load and a store without a lock prefix.  Safe,
-/// because
-///   only the thread that made the object has references, so no two threads meet here.
-/// * shared, after share_across_shards(): add and drop are atomic read-modify-writes.  The call
-/// comes
-///   before the first reference is handed to another thread, and handing over is a release that the
-///   other thread acquires (a mailbox push and drain).  So the other thread sees the flag, and all
-///   plain stores to the count happened before its first atomic operation.  The flag is never
-///   written again, so reading it needs no atomic either.
+///
+/// Plain, from the start: add and drop are a load and a store without a lock prefix.  Safe, because
+/// only the thread that made the object has references, so no two threads meet here.
+///
+/// Shared, after share_across_shards(): add and drop are atomic read-modify-writes.  The call comes
+/// before the first reference is handed to another thread, and handing over is a release that the
+/// other thread acquires (a mailbox push and drain).  So the other thread sees the flag, and all
+/// plain stores to the count happened before its first atomic operation.  The flag is never written
+/// again, so reading it needs no atomic either.
 class SharedCount {
  public:
   SharedCount(const SharedCount&) = delete;
