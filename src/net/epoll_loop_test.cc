@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/sync/thread.h"
+
 namespace tombo::net {
 namespace {
 
