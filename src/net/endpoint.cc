@@ -36,7 +36,7 @@ bool kernel_has(int family) {
 /// or the endpoint names another address.
 bool bind_to_device(Endpoint& endpoint, const ifaddrs* devices, const ListenPlace& place) {
   for (const ifaddrs* device = devices; device != nullptr; device = device->ifa_next) {
-    if (device->ifa_addr == nullptr || place.interface != device->ifa_name) continue;
+    if (device->ifa_addr == nullptr || place.device != device->ifa_name) continue;
     if (device->ifa_addr->sa_family != endpoint.address.ss_family) continue;
     Endpoint own = endpoint;
     std::memcpy(&own.address, device->ifa_addr, endpoint.size);
@@ -64,15 +64,15 @@ Result<std::vector<Endpoint>> keep_device(std::vector<Endpoint> endpoints,
   std::erase_if(endpoints,
                 [&](Endpoint& endpoint) { return !bind_to_device(endpoint, devices, place); });
   if (!endpoints.empty()) return endpoints;
-  if (::if_nametoindex(place.interface.c_str()) == 0) {
-    return Error{fmt::format("Interface {} does not exist.", place.interface)};
+  if (::if_nametoindex(place.device.c_str()) == 0) {
+    return Error{fmt::format("Interface {} does not exist.", place.device)};
   }
   if (place.host.empty()) {
-    return Error{fmt::format("Interface {} has no address to listen at.", place.interface)};
+    return Error{fmt::format("Interface {} has no address to listen at.", place.device)};
   }
   return Error{
       fmt::format("Interface address for {} does not match specified listener address ({}).",
-                  place.interface, place.host)};
+                  place.device, place.host)};
 }
 
 }  // namespace
@@ -98,7 +98,7 @@ Result<std::vector<Endpoint>> resolve(const ListenPlace& place) {
     endpoint.size = each->ai_addrlen;
   }
   if (endpoints.empty()) return Error{std::strerror(EAFNOSUPPORT)};
-  if (place.interface.empty()) return endpoints;
+  if (place.device.empty()) return endpoints;
   return keep_device(std::move(endpoints), place);
 }
 

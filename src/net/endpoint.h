@@ -17,7 +17,7 @@ enum class Family : uint8_t { any, ipv4, ipv6 };
 struct ListenPlace {
   std::string host{};  ///< Address or name; empty: all addresses.
   uint16_t port = 0;
-  std::string interface {};  ///< Only the addresses of this network device; empty: any.
+  std::string device{};  ///< Only the addresses of this network device; empty: any.
   Family family = Family::any;
 };
 

@@ -13,8 +13,8 @@ namespace tombo::net {
 
 /// Sockets that have said their last word and wait for the peer to end its side.
 /// Closing at once would be wrong: a socket with unread bytes answers with a reset, and the peer
-/// may lose what was sent last, such as the DISCONNECT that tells why. Home: one thread.  Bound:
-/// kSocketsMax sockets, kTime for each; the oldest gives way.
+/// may lose what was sent last, such as the DISCONNECT that tells why.
+/// Home: one thread.  Bound: kSocketsMax sockets, kTime for each; the oldest gives way.
 class LingerQueue {
  public:
   static constexpr Duration kTime{1500};

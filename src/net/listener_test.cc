@@ -131,17 +131,17 @@ TEST(Resolve, keeps_the_family_asked_for) {
 }
 
 TEST(Resolve, takes_the_address_of_a_device) {
-  const auto endpoints = resolve(ListenPlace{.port = 7, .interface = "lo", .family = Family::ipv4});
+  const auto endpoints = resolve(ListenPlace{.port = 7, .device = "lo", .family = Family::ipv4});
   ASSERT_TRUE(endpoints) << endpoints.error().text;
   ASSERT_EQ(endpoints->size(), 1U);
   EXPECT_EQ(to_text(endpoints->front().address), "127.0.0.1:7");
 }
 
 TEST(Resolve, says_what_is_wrong_with_a_device_or_host) {
-  const auto unknown = resolve(ListenPlace{.interface = "nosuch0"});
+  const auto unknown = resolve(ListenPlace{.device = "nosuch0"});
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().text, "Interface nosuch0 does not exist.");
-  const auto other = resolve(ListenPlace{.host = "127.0.0.9", .interface = "lo"});
+  const auto other = resolve(ListenPlace{.host = "127.0.0.9", .device = "lo"});
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().text,
             "Interface address for lo does not match specified listener address (127.0.0.9).");
