@@ -17,9 +17,9 @@ struct ParseSettings {
   /// Used unless the file has an option `compatibility`.
   Compatibility compatibility = Compatibility::v2_1;
   /// Of the command line: wins over the file.
-  std::optional<Compatibility> forced_compatibility;
+  std::optional<Compatibility> forced_compatibility = std::nullopt;
   /// -p on the command line: loopback listeners if the file defines none.
-  std::vector<uint16_t> ports;
+  std::vector<uint16_t> ports = {};
 };
 
 struct ParseOutcome {

@@ -1,0 +1,169 @@
+#include "config/diff.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "config/files_in_memory.h"
+#include "config/options.h"
+#include "config/parser.h"
+
+namespace tombo::config {
+namespace {
+
+Config config_of(const std::string& text) {
+  FilesInMemory files({{"t.conf", text}});
+  const Result<ParseOutcome> outcome = parse_file(files, "t.conf", {});
+  EXPECT_TRUE(outcome) << (outcome ? "" : outcome.error().text);
+  return outcome ? outcome->config : Config{};
+}
+
+Reloaded reload_texts(const std::string& before, const std::string& after) {
+  return reload(config_of(before), config_of(after));
+}
+
+TEST(Reload, of_the_same_files_changes_nothing) {
+  const std::string text = "listener 1884\nmax_qos 1\nlistener 1885\nmax_keepalive 5\n";
+  const Reloaded result = reload_texts(text, text);
+  EXPECT_TRUE(result.changes.empty());
+  EXPECT_EQ(result.config, config_of(text));
+}
+
+// Those that Mosquitto documents as reloaded but leaves as they were are among them.
+TEST(Reload, applies_every_option_of_the_broker_that_is_documented_so) {
+  const std::string_view lines[] = {
+      "allow_anonymous true",
+      "allow_duplicate_messages false",
+      "allow_zero_length_clientid false",
+      "auto_id_prefix x",
+      "check_retain_source true",
+      "clientid_prefixes x",
+      "compatibility 2.0\nmax_packet_size 2000000\nallow_duplicate_messages true",
+      "connection_messages false",
+      "global_max_clients 1",
+      "global_max_connections 1",
+      "log_dest stdout",
+      "log_dest file /a",
+      "log_facility 1",
+      "log_timestamp false",
+      "log_timestamp_format %F",
+      "log_type all",
+      "max_inflight_bytes 1",
+      "max_inflight_messages 1",
+      "max_keepalive 1",
+      "max_packet_size 100",
+      "max_queued_bytes 1",
+      "max_queued_messages 1",
+      "memory_limit 1",
+      "message_size_limit 1",
+      "per_listener_settings true",
+      "persistent_client_expiration 1d",
+      "queue_qos0_messages true",
+      "retain_available false",
+      "retain_expiry_interval 1",
+      "set_tcp_nodelay false",
+      "sys_interval 1",
+      "upgrade_outgoing_qos true",
+  };
+  for (const std::string_view line : lines) {
+    const std::string after = "listener 1884\nmax_topic_alias_broker 10\n" + std::string(line);
+    const std::string name(line.substr(0, line.find(' ')));
+    const Reloaded result = reload_texts("listener 1884\n", after);
+    EXPECT_EQ(result.config, config_of(after)) << line;
+    ASSERT_EQ(result.changes.size(), 1u) << line;
+    EXPECT_EQ(result.changes[0], (Change{Change::Kind::option, name, "", false}));
+    EXPECT_EQ(result.changes[0].text(), name + " has changed.");
+  }
+}
+
+TEST(Reload, applies_every_option_of_a_listener_that_does_not_open_sockets) {
+  const std::string_view lines[] = {
+      "accept_protocol_versions 5",
+      "listener_allow_anonymous true",
+      "listener_auto_id_prefix x",
+      "max_connections 1",
+      "max_qos 1",
+      "max_topic_alias 1",
+      "max_topic_alias_broker 1",
+      "mount_point a/",
+      "use_username_as_clientid true",
+  };
+  for (const std::string_view line : lines) {
+    const std::string after = "listener 1884\nlistener 1885 ::1\n" + std::string(line);
+    const std::string name(line.substr(0, line.find(' ')));
+    const Reloaded result = reload_texts("listener 1884\nlistener 1885 ::1\n", after);
+    EXPECT_EQ(result.config, config_of(after)) << line;
+    ASSERT_EQ(result.changes.size(), 1u) << line;
+    EXPECT_EQ(result.changes[0].text(), name + " of the listener on port 1885 of ::1 has changed.");
+    EXPECT_FALSE(result.changes[0].needs_restart) << line;
+  }
+}
+
+TEST(Reload, applies_security_options_of_a_listener) {
+  const std::string before = "per_listener_settings true\nlistener 1884\n";
+  const Reloaded result = reload_texts(
+      before,
+      before + "allow_anonymous true\nauto_id_prefix x\nallow_zero_length_clientid false\n");
+  EXPECT_EQ(result.changes.size(), 3u);
+  EXPECT_TRUE(result.config.anonymous_allowed(result.config.listeners[0]));
+  EXPECT_EQ(result.config.auto_id_prefix_for(result.config.listeners[0]), "x");
+}
+
+TEST(Reload, keeps_what_needs_a_restart) {
+  for (const std::string_view line : {"pid_file /a", "threads 2", "user root"}) {
+    const std::string name(line.substr(0, line.find(' ')));
+    const Reloaded result = reload_texts("", std::string(line));
+    EXPECT_EQ(result.config, config_of("")) << line;
+    ASSERT_EQ(result.changes.size(), 1u) << line;
+    EXPECT_TRUE(result.changes[0].needs_restart) << line;
+    EXPECT_EQ(result.changes[0].text(), "Warning: The new value of " + name + " needs a restart.");
+  }
+}
+
+TEST(Reload, keeps_listeners_open_and_in_order_when_the_file_adds_and_removes_some) {
+  const Reloaded result = reload_texts("listener 1884\nlistener 1885 127.0.0.1\n",
+                                       "listener 1886\nlistener 1884\nmax_qos 0\n");
+  ASSERT_EQ(result.config.listeners.size(), 2u);
+  EXPECT_EQ(result.config.listeners[0].port, 1884);
+  EXPECT_EQ(result.config.listeners[0].max_qos, 0);
+  EXPECT_EQ(result.config.listeners[1].port, 1885);
+  ASSERT_EQ(result.changes.size(), 3u);
+  EXPECT_EQ(result.changes[0].option, "max_qos");
+  EXPECT_EQ(result.changes[1].text(),
+            "Warning: The listener on port 1885 of 127.0.0.1 stays open until a restart.");
+  EXPECT_EQ(result.changes[2].text(), "Warning: The new listener on port 1886 needs a restart.");
+}
+
+TEST(Reload, treats_a_listener_with_another_socket_as_another_listener) {
+  for (const std::string_view line : {"socket_domain ipv4", "bind_interface lo"}) {
+    const std::string after = "listener 1884\nmax_qos 0\n" + std::string(line);
+    const Reloaded result = reload_texts("listener 1884\n", after);
+    EXPECT_EQ(result.config, config_of("listener 1884\n")) << line;
+    EXPECT_EQ(result.changes.size(), 2u) << line;
+  }
+}
+
+TEST(Reload, does_not_open_a_listener_to_anonymous_clients_by_emptying_the_file) {
+  const Reloaded result = reload_texts("listener 1884\n", "");
+  EXPECT_FALSE(result.config.local_only);
+  EXPECT_FALSE(result.config.anonymous_allowed(result.config.listeners.at(0)));
+}
+
+TEST(Reload, can_compare_every_option_that_has_an_effect) {
+  for (const Option& option : options()) {
+    if (option.status == Status::later || option.status == Status::no_effect) continue;
+    if (option.name == "include_dir" || option.name == "maximum_qos") continue;
+    if (option.name.ends_with("persistence")) continue;
+    // These three are the identity of a listener.
+    if (option.name == "listener" || option.name == "port" || option.name == "bind_address")
+      continue;
+    EXPECT_TRUE(option.behaviour.same != nullptr || option.behaviour.same_listener != nullptr)
+        << option.name;
+    EXPECT_EQ(option.behaviour.same == nullptr, option.behaviour.copy == nullptr) << option.name;
+  }
+}
+
+}  // namespace
+}  // namespace tombo::config
