@@ -242,3 +242,8 @@ def running(program, *lines, **options):
     finally:
         broker.kill()
         broker.remove_folder()
+
+
+def let_pass(seconds):
+    """For tests whose input is time itself (expiry); never to wait for something to happen."""
+    time.sleep(seconds)
