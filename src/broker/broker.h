@@ -24,7 +24,7 @@
 namespace tombo::broker {
 
 class InterestTable;
-class Shard;
+class Core;
 
 /// What a shard's broker is built from. All references outlive it.
 struct BrokerSetup {
@@ -39,6 +39,7 @@ struct BrokerSetup {
   Admission* admission = nullptr;          ///< null: no broker-wide limits
   uint64_t hash_seed = 0;                  ///< the same on all shards: homes depend on it
   uint64_t random_seed = 0;
+  Time start{};                            ///< the time when the shard begins
 };
 
 /// A connection that a listener accepted.
@@ -101,7 +102,7 @@ class Broker {
   std::string subscription_tree() const;
 
  private:
-  std::unique_ptr<Shard> shard_;
+  std::unique_ptr<Core> core_;
 };
 
 }  // namespace tombo::broker

@@ -33,6 +33,7 @@ struct AckToken {
   ConnectionId connection;
   uint32_t place = 0;
   ShardId shard;
+  bool relay = false;  ///< `connection` names a Relay: a shard that itself waits for others
 
   explicit operator bool() const { return static_cast<bool>(connection); }
 };

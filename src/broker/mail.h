@@ -58,6 +58,8 @@ struct ReplayStart {
 /// Asks for the next page, or gives the replay up.
 struct ReplayNext {
   ReplayId replay;
+  SessionRef to;
+  uint32_t request = 0;
   bool stop = false;
 };
 

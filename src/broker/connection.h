@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/slab.h"
+#include "base/time.h"
+#include "base/timer_wheel.h"
+#include "broker/ack_queue.h"
+#include "broker/delivery.h"
+#include "broker/ids.h"
+#include "mqtt/message.h"
+#include "mqtt/types.h"
+
+namespace tombo::broker {
+
+using Buffer = std::vector<uint8_t>;
+
+/// Bytes that a socket did not take: they go first next time. The tail is the rest of a payload too
+/// large to copy.
+struct Backlog {
+  Buffer bytes;
+  size_t written = 0;  ///< of `bytes`
+  SharedRef<const mqtt::Message> tail;
+  size_t tail_offset = 0;  ///< in the tail's payload
+
+  bool empty() const { return written == bytes.size() && !tail; }
+};
+
+/// Topic aliases of a connection, both ways (section 3.3.2.3.4). Bounded by the maxima announced.
+struct TopicAliases {
+  std::vector<std::string> from_client;  ///< [alias - 1]; empty: not set
+  std::vector<std::string> to_client;    ///< [alias - 1]; given out first come, first served
+};
+
+/// A SUBSCRIBE whose shared filters wait for their home shards.
+struct PendingSubscribe {
+  mqtt::PacketId packet_id{};
+  Buffer reasons{};
+  uint32_t request = 0;  ///< number in GroupUpdate and GroupJoined
+  uint32_t remaining = 0;
+};
+
+/// One socket's life: what is forgotten when it ends. A CONNECT gives it a session.
+/// Home: the shard that accepted it, then the home of its client id. Bounds: `partial` by the
+/// maximum packet size, `control` by kControlBytesMax (reading stops), the rest by the session.
+struct Connection {
+  enum class Stage : uint8_t {
+    connecting,      ///< no CONNECT yet
+    authenticating,  ///< waits for an authenticator
+    open,
+    closing,         ///< a last packet may leave; nothing is read any more
+  };
+  /// Control packets waiting for the socket beyond this: reading stops until they are written.
+  static constexpr size_t kControlBytesMax = size_t{64} * 1024;
+
+  Timer timer;  ///< connect timeout, then keep alive; re-armed when it fires, not for each packet
+  SessionId session;
+  Time last_received{};
+  std::unique_ptr<Buffer> partial;  ///< the beginning of a packet whose rest has not come
+  std::unique_ptr<Buffer> control;  ///< packets other than PUBLISH, to be written first
+  std::unique_ptr<Backlog> backlog;
+  std::unique_ptr<TopicAliases> aliases;
+  std::unique_ptr<std::vector<PendingSubscribe>> subscribing;
+  std::unique_ptr<std::string> authentication_method;
+  std::unique_ptr<char[]> address;  ///< "ADDR:PORT"
+  AckQueue acks;
+  uint32_t packet_size_max = 0;     ///< the client's Maximum Packet Size; 0: none
+  uint16_t receive_maximum = 65535; ///< QoS 1 and 2 we may have unacknowledged at the client
+  uint16_t alias_maximum_out = 0;   ///< aliases we may use towards the client
+  uint16_t keep_alive_s = 0;
+  uint16_t listener = 0;
+  uint16_t paused_for = 0;          ///< reasons not to read, see Pause
+  mqtt::Version version = mqtt::Version::v3_1_1;
+  Stage stage = Stage::connecting;
+  bool dirty : 1 = false;           ///< listed in Output::dirty
+  bool blocked : 1 = false;         ///< the socket did not take all of the last write
+  bool problem_information : 1 = true;
+  bool bridge : 1 = false;
+  bool will_wanted : 1 = true;      ///< cleared by a normal DISCONNECT
+  bool counted : 1 = false;         ///< in Stats::connected
+  bool moved : 1 = false;           ///< its CONNECT was read on another shard already
+
+  /// Why reading is stopped; bits of `paused_for`.
+  enum Pause : uint16_t { pause_control = 1, pause_credit = 2, pause_acks = 4, pause_subscribe = 8 };
+
+  bool is_open() const { return stage == Stage::open; }
+};
+
+static_assert(sizeof(Connection) <= 216, "an idle connection stays small");
+
+}  // namespace tombo::broker

@@ -1,0 +1,321 @@
+#include "broker/core.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "broker/limits.h"
+#include "mqtt/decode.h"
+#include "mqtt/encode.h"
+
+namespace tombo::broker {
+
+using mqtt::PacketType;
+
+namespace {
+
+std::unique_ptr<char[]> copy_text(std::string_view text) {
+  auto copy = std::make_unique<char[]>(text.size() + 1);
+  std::memcpy(copy.get(), text.data(), text.size());
+  return copy;
+}
+
+}  // namespace
+
+uint8_t pack(const mqtt::SubscribeOptions& options) {
+  return static_cast<uint8_t>(mqtt::value(options.qos) | (options.no_local ? 4U : 0U) |
+                              (options.retain_as_published ? 8U : 0U) |
+                              static_cast<unsigned>(options.retain_handling) << 4);
+}
+
+mqtt::SubscribeOptions unpack(uint8_t options) {
+  return {.qos = static_cast<mqtt::Qos>(options & 3),
+          .no_local = (options & 4) != 0,
+          .retain_as_published = (options & 8) != 0,
+          .retain_handling = static_cast<mqtt::RetainHandling>(options >> 4 & 3)};
+}
+
+Core::Core(BrokerSetup setup)
+    : setup_(std::move(setup)),
+      output_(setup_.shards),
+      timers_(setup_.start),
+      random_(setup_.random_seed),
+      tree_(setup_.hash_seed),
+      interest_(setup_.shards > 1 ? setup_.interest : nullptr, setup_.shard),
+      retained_(setup_.hash_seed),
+      links_(setup_.shards) {
+  CHECK(setup_.config != nullptr && setup_.log != nullptr);
+  now_.time = setup_.start;
+  sweep_timer_.kind = timer_sweep;
+  if (config().retain_expiry_interval != 0) {
+    timers_.arm(sweep_timer_,
+                now_.time + std::chrono::minutes(config().retain_expiry_interval));
+  }
+}
+
+const config::ListenerConfig& Core::listener(uint16_t index) const {
+  static const config::ListenerConfig kDefault;
+  const auto& listeners = config().listeners;
+  return index < listeners.size() ? listeners[index] : kDefault;
+}
+
+ShardId Core::home(std::string_view key) const {
+  if (!multi()) return setup_.shard;
+  return ShardId(static_cast<uint8_t>(hash64(key, setup_.hash_seed) % setup_.shards));
+}
+
+void Core::send(ShardId to, Mail mail) { output_.mails[to.value()].push_back(std::move(mail)); }
+
+std::string_view Core::name_of(const Connection& connection) const {
+  if (connection.session) {
+    const Session* session = const_cast<SessionTable&>(sessions_).find(connection.session);
+    if (session != nullptr) return session->client_id;
+  }
+  return config().is_v2_0() ? std::string_view("<unknown>") : connection.address.get();
+}
+
+ConnectionId Core::on_open(const OpenInfo& info, Now now) {
+  now_ = now;
+  auto [id, connection] = connections_.emplace();
+  connection.address = copy_text(info.address);
+  connection.listener = info.listener;
+  connection.timer.owner = id.index;
+  connection.timer.kind = timer_connection;
+  connection.last_received = now.time;
+  timers_.arm(connection.timer, now.time + kConnectTimeout);
+  ++stats_.sockets_opened;
+  return id;
+}
+
+ConnectionId Core::on_adopt(mail::Adopt& adopt, Now now) {
+  const ConnectionId id = on_open({.address = adopt.address, .listener = adopt.listener}, now);
+  --stats_.sockets_opened;  // counted where it was accepted
+  stats_.bytes_received -= adopt.bytes.size();
+  connections_.at(id).moved = true;
+  on_bytes(id, adopt.bytes, now);
+  return id;
+}
+
+uint32_t Core::packet_size_limit(const Connection& connection) const {
+  const uint32_t configured = config().max_packet_size;
+  if (connection.is_open()) return configured;
+  return configured == 0 ? kConnectBytesMax : std::min(configured, kConnectBytesMax);
+}
+
+void Core::on_bytes(ConnectionId id, Bytes bytes, Now now) {
+  now_ = now;
+  Connection* connection = connections_.find(id);
+  if (connection == nullptr || connection->stage == Connection::Stage::closing) return;
+  stats_.bytes_received += bytes.size();
+  connection->last_received = now.time;
+  if (connection->partial != nullptr && !take_partial(id, bytes)) return;
+  const size_t taken = take_frames(id, bytes);
+  connection = connections_.find(id);  // a CONNECT may have moved it
+  if (connection == nullptr || connection->stage == Connection::Stage::closing) return;
+  if (taken < bytes.size()) {
+    connection->partial = std::make_unique<Buffer>(bytes.begin() + static_cast<ptrdiff_t>(taken),
+                                                   bytes.end());
+  }
+}
+
+/// Completes the packet whose beginning was kept aside, takes the bytes it needs off `bytes` and
+/// handles it. False when there is nothing more to do with the rest. The memory grows with what has
+/// come, never with what the packet announces.
+bool Core::take_partial(ConnectionId id, Bytes& bytes) {
+  Connection& connection = connections_.at(id);
+  Buffer& partial = *connection.partial;
+  const size_t before = partial.size();
+  mqtt::Cut cut;
+  if (connection.stage == Connection::Stage::connecting) {
+    // What follows a CONNECT goes home with it, so it must be in one place.
+    partial.insert(partial.end(), bytes.begin(), bytes.end());
+    bytes = {};
+  } else if (before < 5) {
+    // The fixed header may be incomplete: take a few bytes to know the size.
+    const size_t some = std::min(bytes.size(), size_t{5} - before);
+    partial.insert(partial.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(some));
+    bytes = bytes.subspan(some);
+  }
+  cut = mqtt::cut_frame(partial, packet_size_limit(connection));
+  if (cut.status == mqtt::CutStatus::incomplete && cut.needed > partial.size()) {
+    const size_t some = std::min(bytes.size(), size_t{cut.needed} - partial.size());
+    partial.insert(partial.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(some));
+    bytes = bytes.subspan(some);
+    cut = mqtt::cut_frame(partial, packet_size_limit(connection));
+  }
+  if (cut.status == mqtt::CutStatus::incomplete) return false;
+  // The frame's bytes must outlive the connection's members, which a handler may reset. A short
+  // packet may be followed by the beginning of the next one in here.
+  const std::unique_ptr<Buffer> whole = std::move(connection.partial);
+  const size_t taken = take_frames(id, *whole);
+  Connection* after = connections_.find(id);
+  if (after == nullptr || after->stage == Connection::Stage::closing) return false;
+  if (taken < whole->size()) {
+    after->partial = std::make_unique<Buffer>(whole->begin() + static_cast<ptrdiff_t>(taken),
+                                              whole->end());
+    return bytes.empty() ? false : take_partial(id, bytes);
+  }
+  return true;
+}
+
+/// Handles all whole packets at the front of `bytes`; returns how many bytes they took. Stops when
+/// the connection is closed or moved.
+size_t Core::take_frames(ConnectionId id, Bytes bytes) {
+  size_t taken = 0;
+  while (taken < bytes.size()) {
+    Connection* connection = connections_.find(id);
+    if (connection == nullptr || connection->stage == Connection::Stage::closing) break;
+    // Packets behind a CONNECT that is still being decided wait.
+    if (connection->stage == Connection::Stage::authenticating) break;
+    const Peer peer{id, *connection};
+    if (connection->stage == Connection::Stage::connecting &&
+        !check_first_byte(peer, bytes[taken])) {
+      break;
+    }
+    const mqtt::Cut cut = mqtt::cut_frame(bytes.subspan(taken), packet_size_limit(*connection));
+    if (cut.status == mqtt::CutStatus::incomplete) break;
+    if (cut.status == mqtt::CutStatus::complete) {
+      const Bytes rest = bytes.subspan(taken + cut.frame.size());
+      taken += cut.frame.size();
+      if (connection->stage == Connection::Stage::connecting) {
+        rest_behind_connect_ = rest;
+        on_connect_frame(peer, cut.frame);
+      } else {
+        on_frame(peer, cut.frame);
+      }
+      continue;
+    }
+    const auto type = static_cast<PacketType>(bytes[taken] >> 4);
+    if (cut.status == mqtt::CutStatus::too_large) {
+      malformed(peer, type, {mqtt::Reason::packet_too_large, 1, "larger than max_packet_size"});
+    } else {
+      malformed(peer, type, {mqtt::Reason::malformed_packet, 1, "remaining length malformed"});
+    }
+    break;
+  }
+  return taken;
+}
+
+void Core::on_frame(Peer peer, const mqtt::Frame& frame) {
+  ++stats_.messages_received;
+  ++stats_.packets_received[frame.first_byte >> 4];
+  mqtt::Malformed error;
+  switch (frame.type()) {
+    case PacketType::publish: return on_publish(peer, frame);
+    case PacketType::puback:
+    case PacketType::pubrec:
+    case PacketType::pubrel:
+    case PacketType::pubcomp: return on_acknowledgement(peer, frame);
+    case PacketType::subscribe: return on_subscribe(peer, frame);
+    case PacketType::unsubscribe: return on_unsubscribe(peer, frame);
+    case PacketType::pingreq:
+      if (!mqtt::decode_ping(frame, error)) return malformed(peer, frame.type(), error);
+      LOG_TO(log(), LogType::debug, "Received PINGREQ from {}", name_of(peer.connection));
+      LOG_TO(log(), LogType::debug, "Sending PINGRESP to {}", name_of(peer.connection));
+      mqtt::encode_ping(PacketType::pingresp, control(peer));
+      return mark_dirty(peer);
+    case PacketType::disconnect: return on_disconnect(peer, frame);
+    case PacketType::auth: return on_auth(peer, frame);
+    case PacketType::connect:
+      // [MQTT-3.1.0-2]
+      return malformed(peer, frame.type(), {mqtt::Reason::protocol_error, 0, "second CONNECT"});
+    case PacketType::pingresp:
+      // Mosquitto looks at the flags of a PINGRESP before it finds that clients do not send one.
+      if (frame.flags() != 0 && !config().is_v2_0()) {
+        return malformed(peer, frame.type(),
+                         {mqtt::Reason::malformed_packet, 0, "reserved flags set"});
+      }
+      [[fallthrough]];
+    case PacketType::connack:
+    case PacketType::suback:
+    case PacketType::unsuback:
+      return malformed(peer, frame.type(),
+                       {mqtt::Reason::protocol_error, 0, "only a server sends this"});
+    case PacketType::reserved:
+      return malformed(peer, frame.type(),
+                       {mqtt::Reason::malformed_packet, 0, "packet type 0"});
+  }
+}
+
+void Core::on_time(Now now) {
+  now_ = now;
+  timers_.advance(now.time, [this](Timer& timer) { on_timer(timer); });
+}
+
+std::optional<Time> Core::next_deadline() const { return timers_.next_deadline(); }
+
+void Core::on_timer(Timer& timer) {
+  if (timer.kind == timer_sweep) return sweep_retained();
+  if (timer.kind == timer_session) {
+    Session* session = sessions_.at_index(timer.owner);
+    if (session != nullptr) on_session_timer(*session);
+    return;
+  }
+  Connection* connection = connections_.at_index(timer.owner);
+  if (connection == nullptr) return;
+  const Peer peer{connections_.id_at(timer.owner), *connection};
+  if (!connection->is_open()) {
+    LOG_TO(log(), LogType::notice, "Client {} sent no CONNECT within {} s.",
+           connection->address.get(),
+           std::chrono::duration_cast<std::chrono::seconds>(kConnectTimeout).count());
+    log_ending(*connection, EndCause::timeout, "");
+    return start_closing(peer);
+  }
+  const auto limit = std::chrono::milliseconds(connection->keep_alive_s * 1500);
+  if (connection->last_received + limit > now_.time) return arm_keep_alive(*connection);
+  // [MQTT-3.1.2-22]
+  end(peer, mqtt::Reason::keep_alive_timeout, "nothing came for 1.5 times the keep alive");
+}
+
+void Core::arm_keep_alive(Connection& connection) {
+  if (connection.keep_alive_s == 0) return timers_.cancel(connection.timer);
+  timers_.arm(connection.timer, connection.last_received +
+                                    std::chrono::milliseconds(connection.keep_alive_s * 1500));
+}
+
+void Core::sweep_retained() {
+  if (config().retain_expiry_interval == 0) return;
+  // A part of the store at a time, so that a large one does not stall the shard.
+  const bool done = retained_.sweep(now_.wall_ms, kSweepNodes);
+  const auto pause =
+      done ? Duration(std::chrono::minutes(config().retain_expiry_interval)) : kSweepPause;
+  timers_.arm(sweep_timer_, now_.time + pause);
+}
+
+void Core::end_turn(Now now) {
+  now_ = now;
+  for (size_t shard = 0; shard < links_.size(); ++shard) {
+    if (links_[shard].to_give_back < kCreditStep) continue;
+    send(ShardId(static_cast<uint8_t>(shard)),
+         mail::Credit{setup_.shard, links_[shard].to_give_back});
+    links_[shard].to_give_back = 0;
+  }
+  if (batch_ops_.empty()) return;
+  StoreBatch batch;
+  batch.shard = setup_.shard;
+  batch.number = batch_number_++;
+  std::swap(batch.ops, batch_ops_);
+  setup_.store->submit(std::move(batch));
+}
+
+const Stats& Core::stats() {
+  stats_.sessions = sessions_.size();
+  stats_.retained_messages = retained_.size();
+  stats_.stored_messages = held_messages_ + retained_.size();
+  stats_.stored_bytes = held_bytes_ + retained_.bytes();
+  stats_.packets_waiting = held_messages_;
+  stats_.packet_bytes_waiting = held_bytes_;
+  return stats_;
+}
+
+std::string Core::subscription_tree() const {
+  std::string text;
+  tree_.for_each([&text](std::string_view filter, size_t subscribers) {
+    text += fmt::format("{} ({})\n", filter, subscribers);
+  });
+  return text;
+}
+
+}  // namespace tombo::broker

@@ -1,0 +1,336 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "base/slab.h"
+#include "base/timer_wheel.h"
+#include "broker/broker.h"
+#include "broker/connection.h"
+#include "broker/delivery.h"
+#include "broker/retained.h"
+#include "broker/session_table.h"
+#include "broker/shared_group.h"
+#include "broker/topic_tree.h"
+#include "broker/wording.h"
+#include "mqtt/frame.h"
+#include "mqtt/packet.h"
+
+namespace tombo::broker {
+
+/// What stands behind Broker: one shard's whole state and the handlers that change it. Each group of
+/// handlers has a file of its own, named in the comments; the data structures stand alone in theirs.
+class Core {
+ public:
+  explicit Core(BrokerSetup setup);
+
+  // core.cc: inputs, and the frame loop that feeds the handlers.
+  ConnectionId on_open(const OpenInfo& info, Now now);
+  ConnectionId on_adopt(mail::Adopt& adopt, Now now);
+  void on_bytes(ConnectionId id, Bytes bytes, Now now);
+  void on_time(Now now);
+  std::optional<Time> next_deadline() const;
+  void end_turn(Now now);
+  const Stats& stats();
+  std::string subscription_tree() const;
+  Output& output() { return output_; }
+
+  // on_mail.cc
+  void on_mail(Mail mail, Now now);
+
+  // on_close.cc
+  void on_closed(ConnectionId id, CloseCause cause, std::string_view detail, Now now);
+
+  // writer.cc
+  bool gather(ConnectionId id, FlushBuffer& buffer, Now now);
+  bool wrote(ConnectionId id, FlushBuffer& buffer, size_t count);
+
+ private:
+  /// A connection with its id, as handlers pass it on.
+  struct Peer {
+    ConnectionId id;
+    Connection& connection;
+  };
+  /// A session that a PUBLISH goes to, while the matches are gathered.
+  struct Match {
+    uint32_t session = 0;
+    uint32_t subscription_id = 0;
+    uint8_t options = 0;
+    uint32_t more_ids = 0;  ///< 1 + index into more_ids_, when there are several identifiers
+  };
+  /// What delivering on this shard came to.
+  struct Delivered {
+    bool matched = false;
+    bool stored = false;     ///< something durable was recorded in this turn's batch
+    AckToken relay;          ///< set when other shards have to settle too
+  };
+  /// What a subscription says besides its filter.
+  struct SubscriptionFacts {
+    uint8_t options = 0;
+    uint32_t subscription_id = 0;
+  };
+  struct GroupMembership {
+    std::string_view name;
+    uint8_t options = 0;
+    uint32_t subscription_id = 0;
+  };
+  /// What came of writing a PUBLISH.
+  enum class Written : uint8_t { yes, no_room, too_large };
+  /// Traffic to another shard.
+  struct Link {
+    uint64_t under_way = 0;                ///< bytes sent there and not given back
+    uint64_t to_give_back = 0;             ///< bytes taken in from there
+    std::vector<ConnectionId> paused;      ///< publishers that wait for credit
+  };
+  /// A settlement that other shards must make first (shared groups whose members live elsewhere).
+  struct Relay {
+    AckToken token;
+    uint32_t remaining = 0;
+    bool matched = false;
+  };
+  using RelayId = SlabId<struct RelayTag>;
+  /// Acknowledgements that wait for a batch.
+  struct Owed {
+    uint64_t batch = 0;
+    AckToken token;
+    bool matched = false;
+  };
+  /// What CONNACK says besides the limits of configuration.
+  struct ConnackFacts {
+    bool present = false;
+    bool assigned = false;
+    bool keep_alive_changed = false;
+    bool response_information = false;
+  };
+  /// Is the place that global_max_clients counts kept for a session that follows?
+  enum class KeepPlace : uint8_t { no, yes };
+  enum TimerKind : uint8_t { timer_connection, timer_session, timer_sweep };
+
+  // core.cc
+  size_t take_frames(ConnectionId id, Bytes bytes);
+  bool take_partial(ConnectionId id, Bytes& bytes);
+  void on_frame(Peer peer, const mqtt::Frame& frame);
+  uint32_t packet_size_limit(const Connection& connection) const;
+  void on_timer(Timer& timer);
+  void arm_keep_alive(Connection& connection);
+  void sweep_retained();
+  ShardId home(std::string_view key) const;
+  void send(ShardId to, Mail mail);
+  bool multi() const { return setup_.shards > 1; }
+  const config::ListenerConfig& listener(uint16_t index) const;
+  const config::Config& config() const { return *setup_.config; }
+  Logger& log() { return *setup_.log; }
+
+  // on_mail.cc
+  void reconfigure(std::shared_ptr<const config::Config> config);
+
+  // handshake.cc: from the first byte to a client that may come in
+  void on_connect_frame(Peer peer, const mqtt::Frame& frame);
+  bool check_first_byte(Peer peer, uint8_t first_byte);
+  bool check_connect(Peer peer, mqtt::Connect& packet, std::string& client_id);
+  bool choose_client_id(Peer peer, const mqtt::Connect& packet, std::string& client_id);
+  bool check_will(Peer peer, const mqtt::Connect& packet);
+  bool check_keep_alive(Peer peer, const mqtt::Connect& packet);
+  void refuse_malformed_connect(Peer peer, const mqtt::Connect& packet, const mqtt::Malformed& why);
+  void refuse_version(Peer peer, const mqtt::Connect& packet);
+  void refuse(Peer peer, mqtt::Reason reason, std::string_view why);
+  void move_home(Peer peer, ShardId to, const mqtt::Frame& frame);
+  bool authenticate(Peer peer, const mqtt::Connect& packet, std::string_view client_id);
+  std::string generate_client_id(std::string_view prefix);
+
+  // on_connect.cc: a session for the client
+  void accept(Peer peer, const mqtt::Connect& packet, std::string_view client_id, bool assigned);
+  void apply_limits(Connection& connection, const mqtt::Connect& packet);
+  SessionId attach(Peer peer, const mqtt::Connect& packet, std::string_view client_id,
+                   bool& present);
+  void take_over(Session& session, bool session_ends);
+  void store_will(Session& session, const mqtt::Connect& packet, const Connection& connection);
+  void send_connack(Peer peer, const Session& session, const ConnackFacts& facts);
+  void resume(SessionId id, Session& session);
+
+  // on_publish.cc
+  void on_publish(Peer peer, const mqtt::Frame& frame);
+  bool resolve_alias(Peer peer, mqtt::Publish& packet);
+  bool check_publish(Peer peer, const mqtt::Publish& packet);
+  mqtt::Reason publish_verdict(const Session& session, const mqtt::Publish& packet,
+                               std::string_view topic) const;
+  void refuse_publish(Peer peer, const mqtt::Publish& packet, mqtt::Reason reason);
+  bool admit_window(Peer peer, const Session& session);
+  void remember_received(Session& session, mqtt::PacketId id);
+  void owe(Peer peer, const mqtt::Publish& packet, mqtt::Reason reason);
+  void flush_acks(Peer peer);
+  void send_ack(Peer peer, mqtt::PacketType type, mqtt::PacketId id, mqtt::Reason reason);
+
+  // router.cc
+  void publish(SharedRef<const mqtt::Message> message);
+  std::optional<bool> route(const SharedRef<const mqtt::Message>& message, Peer* publisher,
+                            AckQueue::Place place);
+  void route_to_others(const SharedRef<const mqtt::Message>& message, uint64_t mask,
+                       const Peer* publisher, AckToken token);
+  void pause_for_credit(ShardId to, Peer publisher);
+  void on_credit(const mail::Credit& credit);
+  void retain(const SharedRef<const mqtt::Message>& message, AckToken token, uint64_t mask);
+  Delivered deliver(const SharedRef<const mqtt::Message>& message, AckToken token);
+  void collect_session(const Subscriber& subscriber, const mqtt::Message& message);
+  void deliver_to(const Match& match, const SharedRef<const mqtt::Message>& message,
+                  Delivered& result);
+  bool may_read(const Session& session, std::string_view topic) const;
+  mqtt::Qos delivery_qos(mqtt::Qos published, mqtt::Qos subscribed) const;
+  Delivery make_delivery(const Match& match, const SharedRef<const mqtt::Message>& message);
+  void settle(AckToken token, const Delivered& result);
+  void settle_now(AckToken token, bool matched);
+  void on_committed(uint64_t number);
+
+  // queues.cc
+  uint32_t window(const Connection& connection) const;
+  bool enqueue(Session& session, Delivery delivery);
+  bool queue_has_room(const Session& session, const Connection* connection,
+                      const Delivery& delivery) const;
+  void drop(Session& session, Delivery& delivery);
+  void count_queued(Session& session, const Delivery& delivery, int sign);
+  void forget(Session& session, Delivery& delivery);
+  void clear_queues(Session& session);
+  void mark_dirty(Peer peer);
+  void mark_dirty(const Session& session);
+  void set_reading(Peer peer, uint16_t reason, bool stop);
+
+  // on_subscribe.cc
+  void on_subscribe(Peer peer, const mqtt::Frame& frame);
+  void on_unsubscribe(Peer peer, const mqtt::Frame& frame);
+  mqtt::Reason subscribe_one(Session& session, const mqtt::Subscription& entry,
+                             uint32_t subscription_id, PendingSubscribe& pending);
+  std::string mounted_filter(std::string_view filter, const Connection& connection) const;
+  bool add_subscription(SessionId id, Session& session, std::string_view filter,
+                        SubscriptionFacts facts);
+  std::optional<size_t> subscription_index(const Session& session, TopicTree::Leaf leaf);
+  bool remove_subscription(Session& session, std::string_view filter);
+  void remove_subscription_at(Session& session, size_t index);
+  void remove_from_leaf(TopicTree::Leaf leaf, uint32_t position);
+  void remove_all_subscriptions(Session& session);
+  void send_suback(Peer peer, mqtt::PacketType type, const PendingSubscribe& answer);
+
+  // shared_subscriptions.cc
+  bool join_group(SessionId id, Session& session, GroupMembership membership, uint32_t request);
+  bool leave_group(SessionId id, Session& session, std::string_view name);
+  void leave_all_groups(SessionId id, Session& session);
+  void tell_groups(SessionId id, const Session& session, mail::GroupUpdate::Kind kind);
+  void on_group_update(mail::GroupUpdate& update);
+  GroupId add_group(std::string_view name);
+  void remove_group(GroupId id);
+  void on_group_joined(const mail::GroupJoined& joined);
+  void group_publish(uint32_t index, const SharedRef<const mqtt::Message>& message, AckToken token,
+                     Delivered& result);
+  void finish_relay(const Delivered& result);
+  void on_group_deliver(mail::GroupDeliver& delivery);
+  bool deliver_from_group(mail::GroupDeliver& from);
+  void give_back(Session& session);
+  void on_group_return(mail::GroupReturn& back);
+
+  // replay.cc: retained messages for new subscriptions
+  void start_replay(SessionId id, Session& session, Replay replay);
+  void ask_replay(SessionId id, Replay& replay);
+  void restart_replays(SessionId id, Session& session);
+  void stop_replays(Session& session);
+  void stop_replay(Session& session, std::string_view filter);
+  void release_cursor(Replay& replay);
+  void pump_replays(Session& session);
+  void on_replay_start(const mail::ReplayStart& start);
+  void on_replay_next(const mail::ReplayNext& next);
+  void send_page(ReplayId cursor, SessionRef to, uint32_t request);
+  void on_replay_page(mail::ReplayPage& page);
+  Replay* find_replay(Session& session, uint32_t request);
+  void note_live(Session& session, std::string_view topic);
+
+  // on_ack.cc
+  void on_acknowledgement(Peer peer, const mqtt::Frame& frame);
+  void on_puback(Peer peer, Session& session, const mqtt::Acknowledgement& packet);
+  void on_pubrec(Peer peer, Session& session, const mqtt::Acknowledgement& packet);
+  void on_pubrel(Peer peer, Session& session, const mqtt::Acknowledgement& packet);
+  void on_pubcomp(Peer peer, Session& session, const mqtt::Acknowledgement& packet);
+  std::optional<size_t> inflight_index(const Session& session, mqtt::PacketId id) const;
+  void finish_inflight(Session& session, size_t index);
+  bool forget_received(Session& session, mqtt::PacketId id);
+  void after_window_opened(Peer peer, Session& session);
+
+  // on_close.cc
+  void on_disconnect(Peer peer, const mqtt::Frame& frame);
+  void on_auth(Peer peer, const mqtt::Frame& frame);
+  void on_auth_decided(const mail::AuthDecided& decided);
+  void malformed(Peer peer, mqtt::PacketType type, const mqtt::Malformed& why);
+  void end(Peer peer, mqtt::Reason reason, std::string_view why);
+  void log_ending(const Connection& connection, EndCause cause, std::string_view detail);
+  void start_closing(Peer peer);
+  void detach(Peer peer, bool publish_will_wanted);
+  void drop_qos0(Session& session);
+  std::optional<Duration> session_expiry(const Session& session) const;
+  void expire_session(SessionId id, Session& session, KeepPlace keep = KeepPlace::no);
+  void on_session_timer(Session& session);
+  void arm_session_timer(Session& session);
+  void publish_will(Session& session);
+  void release_connection(Peer peer);
+  void shutdown(mail::Shutdown::Step step);
+
+  // writer.cc
+  Buffer& control(Peer peer);
+  bool send_sized(Peer peer, const Buffer& packet);
+  bool write_control(Peer peer, FlushBuffer& buffer);
+  void write_session(Peer peer, Session& session, FlushBuffer& buffer);
+  bool window_open(const Connection& connection, const Session& session,
+                   const Delivery& delivery) const;
+  bool write_resends(Peer peer, Session& session, FlushBuffer& buffer);
+  void write_pubrel(const Delivery& delivery, FlushBuffer& buffer);
+  bool write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushBuffer& buffer);
+  mqtt::PacketId next_packet_id(const Session& session) const;
+  Written write_publish(Peer peer, const Delivery& delivery, FlushBuffer& buffer);
+  void use_alias(Connection& connection, mqtt::PublishHead& head) const;
+  bool can_write(const Connection& connection, const Session& session) const;
+  void keep_backlog(Connection& connection, const FlushBuffer& buffer, size_t written) const;
+
+  // store.cc
+  bool keeps() const { return setup_.store != nullptr && setup_.store->keeps(); }
+  StoreOp& record(StoreOp::Kind kind, const Session& session);
+  void record_session(Session& session);
+
+  // logging helpers
+  std::string_view name_of(const Connection& connection) const;
+
+  BrokerSetup setup_;
+  Now now_;
+  Output output_;
+  Stats stats_;
+  TimerWheel timers_;
+  Random random_;
+  Slab<Connection, ConnectionId> connections_;
+  SessionTable sessions_;
+  DeliveryExtras extras_;
+  TopicTree tree_;
+  LocalInterest interest_;
+  SharedGroups groups_;
+  RetainedStore retained_;
+  std::vector<Link> links_;
+  Slab<Relay, RelayId> relays_;
+  std::vector<StoreOp> batch_ops_;  ///< of this turn
+  uint64_t batch_number_ = 1;       ///< of the batch that this turn hands over
+  Ring<Owed> owed_;
+  std::vector<Match> matches_;
+  std::vector<std::vector<uint32_t>> more_ids_;
+  std::vector<std::unique_ptr<Buffer>> spare_buffers_;
+  uint64_t match_stamp_ = 0;
+  Bytes rest_behind_connect_;  ///< what came with a CONNECT that is being handled
+  uint64_t held_messages_ = 0;  ///< deliveries in this shard's queues and windows
+  uint64_t held_bytes_ = 0;     ///< message bytes in this shard's queues and windows
+  Timer sweep_timer_;
+  bool shutting_down_ = false;
+};
+
+/// SubscribeOptions in the byte of the wire (section 3.8.3.1), as the tree keeps them.
+uint8_t pack(const mqtt::SubscribeOptions& options);
+mqtt::SubscribeOptions unpack(uint8_t options);
+
+}  // namespace tombo::broker

@@ -1,0 +1,251 @@
+#include <algorithm>
+#include <array>
+
+#include "base/hash.h"
+#include "broker/core.h"
+#include "mqtt/decode.h"
+#include "mqtt/encode.h"
+#include "mqtt/utf8.h"
+
+// From the first byte of a connection to a client that may come in. Nothing of a client exists yet:
+// what is refused here leaves no trace but a log line.
+namespace tombo::broker {
+
+using mqtt::PropertyId;
+using mqtt::Reason;
+using mqtt::Version;
+
+namespace {
+
+// First byte of a TLS ClientHello record.
+constexpr uint8_t kTlsHandshake = 0x16;
+
+/// The broker's own topics are not for wills.
+bool is_reserved_topic(std::string_view topic) {
+  return topic.starts_with("$CONTROL/") || topic.starts_with("$SYS/") ||
+         topic.starts_with("$share/");
+}
+
+}  // namespace
+
+bool Core::check_first_byte(Peer peer, uint8_t first_byte) {
+  if (first_byte >> 4 == static_cast<uint8_t>(mqtt::PacketType::connect)) return true;
+  // [MQTT-3.1.0-1]
+  const std::string_view address = peer.connection.address.get();
+  if (!config().is_v2_0()) {
+    if (first_byte == kTlsHandshake) {
+      LOG_TO(log(), LogType::notice,
+             "Client from {} appears to be using TLS to connect to a non-TLS listener.", address);
+    } else {
+      LOG_TO(log(), LogType::notice, "Protocol error from {}: First packet not CONNECT ({:02X}).",
+             address, first_byte);
+    }
+  }
+  log_ending(peer.connection, EndCause::protocol_error, "");
+  start_closing(peer);
+  return false;
+}
+
+void Core::on_connect_frame(Peer peer, const mqtt::Frame& frame) {
+  ++stats_.messages_received;
+  ++stats_.packets_received[frame.first_byte >> 4];
+  mqtt::Connect packet;
+  mqtt::Malformed error;
+  if (!mqtt::decode(frame, packet, error)) return refuse_malformed_connect(peer, packet, error);
+  peer.connection.version = packet.version;
+  if (!listener(peer.connection.listener)
+           .accepts_protocol_level(static_cast<uint8_t>(packet.version))) {
+    return refuse_version(peer, packet);
+  }
+  std::string client_id;
+  if (!check_connect(peer, packet, client_id)) return;
+  const bool assigned = packet.client_id.empty() && !client_id.empty();
+  const ShardId to = home(client_id);
+  if (to != setup_.shard && !assigned) {
+    // Sent on as it came; the home shard decodes it again and does the rest.
+    return move_home(peer, to, frame);
+  }
+  if (!authenticate(peer, packet, client_id)) return;
+  accept(peer, packet, client_id, assigned);
+}
+
+void Core::refuse_version(Peer peer, const mqtt::Connect& packet) {
+  LOG_TO(log(), LogType::info, "Invalid protocol version {} in CONNECT from {}.",
+         packet.protocol_level, peer.connection.address.get());
+  // A version that is not known is answered as the newest one would be, in 2.0 as the oldest.
+  const bool known = packet.protocol_level == 3 || packet.protocol_level == 4;
+  const bool v3 = known || config().is_v2_0();
+  peer.connection.version = v3 ? Version::v3_1_1 : Version::v5;
+  refuse(peer, Reason::unsupported_protocol_version, "protocol version not supported");
+}
+
+void Core::refuse_malformed_connect(Peer peer, const mqtt::Connect& packet,
+                                    const mqtt::Malformed& why) {
+  if (why.reason == Reason::unsupported_protocol_version) return refuse_version(peer, packet);
+  LOG_TO(log(), LogType::notice, "Malformed CONNECT from {}: {} (byte {}).",
+         peer.connection.address.get(), why.why, why.offset);
+  const bool answered = packet.protocol_level == 5 && packet.protocol_name == "MQTT" &&
+                        !config().is_v2_0();
+  if (answered) {
+    peer.connection.version = Version::v5;
+    return refuse(peer, why.reason, why.why);
+  }
+  log_ending(peer.connection, cause_of(why.reason), "");
+  start_closing(peer);
+}
+
+/// CONNACK with an error, then the end [MQTT-3.2.2-7].
+void Core::refuse(Peer peer, Reason reason, std::string_view why) {
+  Connection& connection = peer.connection;
+  mqtt::Connack packet;
+  packet.reason = reason;
+  Buffer properties;
+  if (connection.version == Version::v5 && connection.problem_information && !why.empty() &&
+      reason != Reason::unsupported_protocol_version) {
+    mqtt::PropertyWriter(properties).text(PropertyId::reason_string, why);
+    packet.properties = mqtt::Properties(properties);
+  }
+  const unsigned code = connection.version == Version::v5 ? mqtt::value(reason)
+                                                          : mqtt::connack_v3(reason);
+  LOG_TO(log(), LogType::debug, "Sending CONNACK to {} (0, {})", name_of(connection), code);
+  mqtt::encode(packet, connection.version, control(peer));
+  ++stats_.messages_sent;
+  log_ending(connection, cause_of(reason), "");
+  start_closing(peer);
+}
+
+bool Core::check_connect(Peer peer, mqtt::Connect& packet, std::string& client_id) {
+  Connection& connection = peer.connection;
+  connection.problem_information =
+      packet.properties.number(PropertyId::request_problem_information).value_or(1) != 0;
+  if (shutting_down_) {
+    refuse(peer, Reason::server_shutting_down, "the server is shutting down");
+    return false;
+  }
+  const auto method = packet.properties.text(PropertyId::authentication_method);
+  if (method && (setup_.authenticator == nullptr || !setup_.authenticator->knows_method(*method))) {
+    // [MQTT-4.12.0-1]
+    refuse(peer, Reason::bad_authentication_method, "authentication method not supported");
+    return false;
+  }
+  return check_keep_alive(peer, packet) && check_will(peer, packet) &&
+         choose_client_id(peer, packet, client_id);
+}
+
+bool Core::check_keep_alive(Peer peer, const mqtt::Connect& packet) {
+  const uint16_t limit = config().max_keepalive;
+  if (limit == 0 || packet.version == Version::v5) return true;
+  if (packet.keep_alive_s != 0 && packet.keep_alive_s <= limit) return true;
+  // v3 cannot be told another keep alive; Mosquitto answers "identifier rejected".
+  refuse(peer, Reason::client_identifier_not_valid, "keep alive over max_keepalive");
+  return false;
+}
+
+bool Core::check_will(Peer peer, const mqtt::Connect& packet) {
+  if (!packet.will) return true;
+  if (mqtt::value(packet.will->qos) > listener(peer.connection.listener).max_qos) {
+    refuse(peer, Reason::qos_not_supported, "will QoS over max_qos");  // [MQTT-3.2.2-12]
+    return false;
+  }
+  if (packet.will->retain && !config().retain_available) {
+    refuse(peer, Reason::retain_not_supported, "will retain");  // [MQTT-3.2.2-13]
+    return false;
+  }
+  if (is_reserved_topic(packet.will->topic)) {
+    refuse(peer, Reason::not_authorized, "will topic is the broker's own");
+    return false;
+  }
+  const bool text = packet.will->properties.number(PropertyId::payload_format_indicator) == 1U;
+  if (text && !mqtt::well_formed_utf8(as_text(packet.will->payload))) {
+    refuse(peer, Reason::payload_format_invalid, "will payload is not UTF-8");
+    return false;
+  }
+  return true;
+}
+
+bool Core::choose_client_id(Peer peer, const mqtt::Connect& packet, std::string& client_id) {
+  const config::ListenerConfig& from = listener(peer.connection.listener);
+  client_id = packet.client_id;
+  if (from.use_username_as_clientid) {
+    if (!packet.user_name || packet.user_name->empty()) {
+      refuse(peer, Reason::not_authorized, "use_username_as_clientid needs a user name");
+      return false;
+    }
+    client_id = *packet.user_name;
+    return true;
+  }
+  if (client_id.empty()) {
+    // [MQTT-3.1.3-6] [MQTT-3.1.3-7]; 3.1 knows no empty ids, 3.1.1 only with a clean session.
+    const bool allowed = config().zero_length_clientid_allowed(from) &&
+                         (packet.version == Version::v5 ||
+                          (packet.version == Version::v3_1_1 && packet.clean_start));
+    if (!allowed) {
+      refuse(peer, Reason::client_identifier_not_valid, "empty client identifier");
+      return false;
+    }
+    client_id = generate_client_id(config().auto_id_prefix_for(from));
+    return true;
+  }
+  if (!client_id.starts_with(config().clientid_prefixes)) {
+    refuse(peer, Reason::not_authorized, "client identifier without the prefix asked for");
+    return false;
+  }
+  return true;
+}
+
+/// PREFIX and a UUID of version 4. Tries until this shard is the new client's home, so that the id
+/// leads here when the client comes back with it.
+std::string Core::generate_client_id(std::string_view prefix) {
+  while (true) {
+    std::array<uint64_t, 2> bits = {random_.next(), random_.next()};
+    bits[0] = (bits[0] & ~0xF000ULL) | 0x4000ULL;
+    bits[1] = (bits[1] & ~(3ULL << 62)) | 2ULL << 62;
+    std::string id = fmt::format("{}{:08X}-{:04X}-{:04X}-{:04X}-{:012X}", prefix, bits[0] >> 32,
+                                 bits[0] >> 16 & 0xFFFF, bits[0] & 0xFFFF, bits[1] >> 48,
+                                 bits[1] & 0xFFFF'FFFF'FFFFULL);
+    if (home(id) == setup_.shard && !sessions_.find(id)) return id;
+  }
+}
+
+void Core::move_home(Peer peer, ShardId to, const mqtt::Frame& frame) {
+  auto adopt = std::make_unique<mail::Adopt>();
+  const uint8_t* begin = frame.body.data() - frame.header_size;
+  adopt->bytes.assign(begin, begin + frame.size());
+  adopt->bytes.insert(adopt->bytes.end(), rest_behind_connect_.begin(), rest_behind_connect_.end());
+  adopt->address = peer.connection.address.get();
+  adopt->listener = peer.connection.listener;
+  --stats_.messages_received;  // its home counts it
+  --stats_.packets_received[static_cast<size_t>(mqtt::PacketType::connect)];
+  output_.moves.push_back({peer.id, to, std::move(adopt)});
+  connections_.erase(peer.id);
+}
+
+bool Core::authenticate(Peer peer, const mqtt::Connect& packet, std::string_view client_id) {
+  const Connection& connection = peer.connection;
+  const config::ListenerConfig& from = listener(connection.listener);
+  if (setup_.authenticator == nullptr) {
+    if (config().anonymous_allowed(from)) return true;
+    refuse(peer, Reason::not_authorized,
+           packet.user_name ? "no password_file to check the login with"
+                            : "anonymous clients are not allowed");
+    return false;
+  }
+  const ConnectInfo info{
+      .client_id = client_id,
+      .user_name = packet.user_name,
+      .password = packet.password,
+      .address = connection.address.get(),
+      .listener = connection.listener,
+      .authentication_method =
+          packet.properties.text(PropertyId::authentication_method).value_or(""),
+      .authentication_data =
+          as_bytes(packet.properties.text(PropertyId::authentication_data).value_or("")),
+  };
+  const auto decision = setup_.authenticator->authenticate(info, setup_.shard, peer.id);
+  CHECK(decision.has_value(), "an authenticator that answers later needs the CONNECT kept");
+  if (decision->reason == Reason::success) return true;
+  refuse(peer, decision->reason, decision->reason_string);
+  return false;
+}
+
+}  // namespace tombo::broker

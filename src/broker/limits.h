@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+/// The bounds of a shard that no option sets. docs/OPERATING.md lists them for operators.
+namespace tombo::broker {
+
+/// A connection must have sent its CONNECT within this time.
+inline constexpr Duration kConnectTimeout = std::chrono::seconds(30);
+/// Largest CONNECT: client id, will, user name and password at their longest, and some properties.
+inline constexpr uint32_t kConnectBytesMax = 512 * 1024;
+/// Bytes of messages under way from one shard to another; beyond it their publishers are not read.
+inline constexpr uint64_t kCreditMax = 8 * 1024 * 1024;
+/// Credit is given back in steps of this size, so that it causes no wake-ups of its own.
+inline constexpr uint64_t kCreditStep = 1024 * 1024;
+/// Messages in a page of replayed retained messages, and the queue length below which the next
+/// page is asked for.
+inline constexpr size_t kReplayPage = 64;
+/// Nodes of the retained store looked at in one go by the expiry sweep, and the pause between.
+inline constexpr size_t kSweepNodes = 10'000;
+inline constexpr Duration kSweepPause = std::chrono::milliseconds(50);
+/// Deliveries gathered for one connection before it should be written in the middle of a turn.
+inline constexpr size_t kFlushFrom = 256;
+/// Bytes of QoS 0 messages that wait for a connection whose socket is full.
+inline constexpr uint64_t kBlockedBytesMax = 16 * 1024 * 1024;
+/// SUBSCRIBE packets with shared filters that wait for other shards; beyond it reading stops.
+inline constexpr size_t kSubscribingMax = 16;
+/// Topics remembered while a replay is under way; beyond it the replay starts anew.
+inline constexpr size_t kReplaySeenMax = 4096;
+/// QoS 2 packet ids of a v3 client that were not released; v5 has the receive maximum.
+inline constexpr size_t kReceivedMax = 65'535;
+
+}  // namespace tombo::broker

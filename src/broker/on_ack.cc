@@ -1,0 +1,134 @@
+#include "broker/core.h"
+#include "mqtt/decode.h"
+
+// PUBACK, PUBREC, PUBREL, PUBCOMP.
+namespace tombo::broker {
+
+using mqtt::PacketType;
+using mqtt::Qos;
+using mqtt::Reason;
+using mqtt::Version;
+
+void Core::on_acknowledgement(Peer peer, const mqtt::Frame& frame) {
+  mqtt::Acknowledgement packet;
+  mqtt::Malformed error;
+  if (!mqtt::decode(frame, peer.connection.version, packet, error)) {
+    return malformed(peer, frame.type(), error);
+  }
+  Session& session = sessions_.at(peer.connection.session);
+  LOG_TO(log(), LogType::debug, "Received {} from {} (Mid: {}, RC:{})", mqtt::name(packet.type),
+         session.client_id, packet.packet_id.value(), mqtt::value(packet.reason));
+  switch (packet.type) {
+    case PacketType::puback: on_puback(peer, session, packet); break;
+    case PacketType::pubrec: on_pubrec(peer, session, packet); break;
+    case PacketType::pubrel: on_pubrel(peer, session, packet); break;
+    default: on_pubcomp(peer, session, packet); break;
+  }
+}
+
+/// Acknowledgements come in the order of sending as a rule, so the front is the one.
+/// Bound: the window.
+std::optional<size_t> Core::inflight_index(const Session& session, mqtt::PacketId id) const {
+  for (size_t i = 0; i < session.inflight.size(); ++i) {
+    if (session.inflight[i].packet_id == id) return i;
+  }
+  return std::nullopt;
+}
+
+/// A message is done with: its packet id is free, the window has a place.
+void Core::finish_inflight(Session& session, size_t index) {
+  Delivery& delivery = session.inflight[index];
+  if (delivery.message) {
+    session.inflight_bytes -= delivery.message->payload_size();
+    held_bytes_ -= delivery.message->footprint();
+    if (keeps() && session.stored) {
+      record(StoreOp::Kind::queue_done, session).message = delivery.message;
+    }
+  }
+  --held_messages_;
+  release_extra(extras_, delivery);
+  if (index == 0) {
+    static_cast<void>(session.inflight.pop_front());
+  } else {
+    session.inflight.erase_at(index);
+  }
+  if (index < session.resent) --session.resent;
+}
+
+void Core::on_puback(Peer peer, Session& session, const mqtt::Acknowledgement& packet) {
+  const auto index = inflight_index(session, packet.packet_id);
+  if (!index) return;  // a late answer to a message that is settled: harmless
+  if (session.inflight[*index].qos() != Qos::at_least_once) {
+    return malformed(peer, packet.type, {Reason::protocol_error, 2, "PUBACK for a QoS 2 message"});
+  }
+  finish_inflight(session, *index);
+  after_window_opened(peer, session);
+}
+
+void Core::on_pubrec(Peer peer, Session& session, const mqtt::Acknowledgement& packet) {
+  const auto index = inflight_index(session, packet.packet_id);
+  if (!index) {
+    return send_ack(peer, PacketType::pubrel, packet.packet_id,
+                    Reason::packet_identifier_not_found);
+  }
+  Delivery& delivery = session.inflight[*index];
+  if (delivery.qos() != Qos::exactly_once) {
+    return malformed(peer, packet.type, {Reason::protocol_error, 2, "PUBREC for a QoS 1 message"});
+  }
+  if (mqtt::is_error(packet.reason)) {
+    finish_inflight(session, *index);
+    return after_window_opened(peer, session);
+  }
+  if (delivery.message) {
+    // The receiver owns it now: only the id is still needed [MQTT-4.3.3-5].
+    session.inflight_bytes -= delivery.message->payload_size();
+    held_bytes_ -= delivery.message->footprint();
+    if (keeps() && session.stored) {
+      record(StoreOp::Kind::queue_done, session).message = delivery.message;
+    }
+    delivery.message = {};
+  }
+  delivery.set_state(Delivery::State::wait_for_pubcomp);
+  send_ack(peer, PacketType::pubrel, packet.packet_id, Reason::success);
+}
+
+void Core::on_pubrel(Peer peer, Session& session, const mqtt::Acknowledgement& packet) {
+  const bool known = forget_received(session, packet.packet_id);
+  // [MQTT-4.3.3-11] v3 clients get PUBCOMP in any case.
+  send_ack(peer, PacketType::pubcomp, packet.packet_id,
+           known ? Reason::success : Reason::packet_identifier_not_found);
+}
+
+bool Core::forget_received(Session& session, mqtt::PacketId id) {
+  for (size_t i = 0; i < session.received.size(); ++i) {
+    if (session.received[i] != id) continue;
+    session.received.erase_at(i);
+    if (keeps() && session.stored) {
+      record(StoreOp::Kind::received_delete, session).packet_id = id.value();
+    }
+    return true;
+  }
+  return false;
+}
+
+void Core::on_pubcomp(Peer peer, Session& session, const mqtt::Acknowledgement& packet) {
+  const auto index = inflight_index(session, packet.packet_id);
+  if (!index) return;
+  if (session.inflight[*index].state() != Delivery::State::wait_for_pubcomp) {
+    return malformed(peer, packet.type,
+                     {Reason::protocol_error, 2, "PUBCOMP for a message without PUBREC"});
+  }
+  finish_inflight(session, *index);
+  after_window_opened(peer, session);
+}
+
+void Core::after_window_opened(Peer peer, Session& session) {
+  if (session.has_work()) {
+    mark_dirty(peer);
+  } else {
+    session.drop_logged = false;
+    pump_replays(session);
+  }
+}
+
+}  // namespace tombo::broker

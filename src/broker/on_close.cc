@@ -1,0 +1,286 @@
+#include <algorithm>
+
+#include "broker/core.h"
+#include "mqtt/decode.h"
+#include "mqtt/encode.h"
+
+// Ends: of connections (by DISCONNECT, by an error, by the peer) and of sessions (expiry), with the
+// will in between.
+namespace tombo::broker {
+
+using mqtt::PropertyId;
+using mqtt::Reason;
+using mqtt::Version;
+
+void Core::on_disconnect(Peer peer, const mqtt::Frame& frame) {
+  mqtt::Disconnect packet;
+  mqtt::Malformed error;
+  if (!mqtt::decode(frame, peer.connection.version, true, packet, error)) {
+    return malformed(peer, frame.type(), error);
+  }
+  Session& session = sessions_.at(peer.connection.session);
+  if (const auto expiry = packet.properties.number(PropertyId::session_expiry_interval)) {
+    // [MQTT-3.1.2-23] What was 0 in CONNECT stays 0.
+    if (*expiry != 0 && session.expiry_interval_s == 0) {
+      return malformed(peer, frame.type(),
+                       {Reason::protocol_error, 2, "session expiry interval was 0 in CONNECT"});
+    }
+    session.expiry_interval_s = *expiry;
+    session.clean = *expiry == 0;
+    record_session(session);
+  }
+  LOG_TO(log(), LogType::debug, "Received DISCONNECT from {}", session.client_id);
+  peer.connection.will_wanted = packet.reason != Reason::success;  // [MQTT-3.14.4-3]
+  log_ending(peer.connection, EndCause::normal, "");
+  start_closing(peer);
+}
+
+void Core::on_auth(Peer peer, const mqtt::Frame& frame) {
+  mqtt::Auth packet;
+  mqtt::Malformed error;
+  if (peer.connection.version != Version::v5) {
+    return malformed(peer, frame.type(), {Reason::malformed_packet, 0, "packet type 15 in MQTT 3"});
+  }
+  if (!mqtt::decode(frame, peer.connection.version, packet, error)) {
+    return malformed(peer, frame.type(), error);
+  }
+  // [MQTT-4.12.0-6] [MQTT-4.12.1-1] Only a client that gave a method in CONNECT may send AUTH.
+  if (peer.connection.authentication_method == nullptr) {
+    return malformed(peer, frame.type(),
+                     {Reason::protocol_error, 0, "CONNECT had no authentication method"});
+  }
+  const auto method = packet.properties.text(PropertyId::authentication_method);
+  if (!method || *method != *peer.connection.authentication_method) {
+    return malformed(peer, frame.type(),
+                     {Reason::protocol_error, 0, "not the authentication method of CONNECT"});
+  }
+  const auto data = packet.properties.text(PropertyId::authentication_data).value_or("");
+  const auto decision =
+      setup_.authenticator->continue_authentication(as_bytes(data), setup_.shard, peer.id);
+  if (decision) on_auth_decided({peer.id, *decision});
+}
+
+void Core::on_auth_decided(const mail::AuthDecided& decided) {
+  Connection* connection = connections_.find(decided.connection);
+  if (connection == nullptr || !connection->is_open()) return;
+  const Peer peer{decided.connection, *connection};
+  if (mqtt::is_error(decided.decision.reason)) {
+    return end(peer, decided.decision.reason, decided.decision.reason_string);
+  }
+  mqtt::Auth packet;
+  packet.reason = decided.decision.reason;
+  Buffer properties;
+  mqtt::PropertyWriter writer(properties);
+  writer.text(PropertyId::authentication_method, *connection->authentication_method);
+  if (!decided.decision.data.empty()) {
+    writer.text(PropertyId::authentication_data, decided.decision.data);
+  }
+  packet.properties = mqtt::Properties(properties);
+  mqtt::encode(packet, control(peer));
+  mark_dirty(peer);
+}
+
+/// A packet that the standard forbids: says so in the log with the place, answers a v5 client with
+/// the reason, closes this connection and no other.
+void Core::malformed(Peer peer, mqtt::PacketType type, const mqtt::Malformed& why) {
+  LOG_TO(log(), LogType::notice, "{} {} from {}: {} (byte {}).",
+         why.reason == Reason::malformed_packet ? "Malformed" : "Invalid", mqtt::name(type),
+         name_of(peer.connection), why.why, why.offset);
+  end(peer, why.reason, why.why);
+}
+
+/// Ends a connection from our side: DISCONNECT with the reason for v5 clients [MQTT-4.13.1-1].
+void Core::end(Peer peer, Reason reason, std::string_view why) {
+  Connection& connection = peer.connection;
+  if (connection.stage == Connection::Stage::closing) return;
+  if (connection.is_open() && connection.version == Version::v5) {
+    mqtt::Disconnect packet;
+    packet.reason = reason;
+    Buffer properties;
+    // [MQTT-3.1.2-29] asks for silence only in packets other than CONNACK and DISCONNECT, but a
+    // client that wants no problem information is spared it here too.
+    if (connection.problem_information && !why.empty()) {
+      mqtt::PropertyWriter(properties).text(PropertyId::reason_string, why);
+      packet.properties = mqtt::Properties(properties);
+    }
+    Buffer bytes;
+    mqtt::encode(packet, connection.version, bytes);
+    if (connection.packet_size_max != 0 && bytes.size() > connection.packet_size_max) {
+      packet.properties = {};  // [MQTT-3.14.2-3]
+      bytes.clear();
+      mqtt::encode(packet, connection.version, bytes);
+    }
+    LOG_TO(log(), LogType::debug, "Sending DISCONNECT to {} ({})", name_of(connection),
+           mqtt::value(reason));
+    send_sized(peer, bytes);
+  }
+  log_ending(connection, cause_of(reason), "");
+  start_closing(peer);
+}
+
+void Core::log_ending(const Connection& connection, EndCause cause, std::string_view detail) {
+  if (!config().connection_messages) return;
+  EndLine line = end_line(config().compatibility, cause, name_of(connection),
+                          connection.address.get(), detail);
+  if (!line.text.empty()) {
+    log().log(line.is_error ? LogType::error : LogType::notice, line.text);
+  }
+}
+
+/// Nothing is read any more; what stands in `control` still goes out, then the socket closes.
+void Core::start_closing(Peer peer) {
+  detach(peer, peer.connection.will_wanted);
+  peer.connection.stage = Connection::Stage::closing;
+  timers_.cancel(peer.connection.timer);
+  output_.close.push_back(peer.id);
+  if (peer.connection.control != nullptr) mark_dirty(peer);
+}
+
+void Core::on_closed(ConnectionId id, CloseCause cause, std::string_view detail, Now now) {
+  now_ = now;
+  Connection* connection = connections_.find(id);
+  if (connection == nullptr) return;
+  const Peer peer{id, *connection};
+  if (connection->stage != Connection::Stage::closing) {
+    log_ending(*connection,
+               cause == CloseCause::by_peer ? EndCause::closed_by_client : EndCause::socket_error,
+               detail);
+    detach(peer, true);
+  }
+  release_connection(peer);
+}
+
+void Core::release_connection(Peer peer) {
+  if (peer.connection.dirty) std::erase(output_.dirty, peer.id);
+  connections_.erase(peer.id);
+}
+
+/// Takes the session off a connection that ends.
+void Core::detach(Peer peer, bool publish_will_wanted) {
+  Connection& connection = peer.connection;
+  if (!connection.counted) return;
+  connection.counted = false;
+  --stats_.connected;
+  if (setup_.admission != nullptr) setup_.admission->leave_connection();
+  Session* session = sessions_.find(connection.session);
+  if (session == nullptr || session->connection != peer.id) return;  // taken over
+  const SessionId id = connection.session;
+  session->connection = {};
+  session->offline_since = now_.time;
+  stop_replays(*session);
+  if (!publish_will_wanted) session->will.reset();
+  if (session->will != nullptr && (session->will->delay_s == 0 || session->clean)) {
+    publish_will(*session);  // [MQTT-3.1.2-8]
+  }
+  if (session->clean) {
+    // The name is still wanted for the log, by callers that have logged already: none after this.
+    return expire_session(id, *session);
+  }
+  tell_groups(id, *session, mail::GroupUpdate::Kind::offline);
+  // QoS 0 that found no time to leave is not kept [as Mosquitto], unless asked for.
+  if (!config().queue_qos0_messages) drop_qos0(*session);
+  arm_session_timer(*session);
+}
+
+void Core::drop_qos0(Session& session) {
+  Ring<Delivery> kept;
+  while (!session.pending.empty()) {
+    Delivery delivery = session.pending.pop_front();
+    if (delivery.qos() == mqtt::Qos::at_most_once) {
+      forget(session, delivery);
+    } else {
+      kept.push_back(std::move(delivery));
+    }
+  }
+  session.pending = std::move(kept);
+}
+
+/// The next thing that time does to an offline session: its will, or its end.
+void Core::arm_session_timer(Session& session) {
+  std::optional<Time> due;
+  const auto after = [&session](uint32_t seconds) {
+    return session.offline_since + std::chrono::seconds(seconds);
+  };
+  if (session.will != nullptr) due = after(session.will->delay_s);
+  if (const auto expiry = session_expiry(session)) {
+    const Time end = session.offline_since + *expiry;
+    due = due ? std::min(*due, end) : end;
+  }
+  if (due) timers_.arm(session.timer, *due);
+}
+
+/// How long after its disconnection the session ends; nullopt: never.
+std::optional<Duration> Core::session_expiry(const Session& session) const {
+  const auto limit = config().persistent_client_expiration;
+  int64_t seconds = session.expiry_interval_s;
+  if (session.expiry_interval_s == kNeverExpires) {
+    if (!limit) return std::nullopt;
+    seconds = *limit;
+  } else if (limit) {
+    seconds = std::min(seconds, *limit);
+  }
+  return std::chrono::seconds(seconds);
+}
+
+void Core::on_session_timer(Session& session) {
+  if (session.online()) return;
+  const SessionId id = sessions_.id_at(session.timer.owner);
+  const auto expiry = session_expiry(session);
+  const bool ends = expiry && session.offline_since + *expiry <= now_.time;
+  // [MQTT-3.1.3-9] The will goes when its delay has passed or the session ends, whichever is first.
+  if (session.will != nullptr &&
+      (ends || session.offline_since + std::chrono::seconds(session.will->delay_s) <= now_.time)) {
+    publish_will(session);
+  }
+  if (!ends) return arm_session_timer(session);
+  LOG_TO(log(), LogType::notice, "Expiring client {} due to timeout.", session.client_id);
+  ++stats_.clients_expired;
+  expire_session(id, session);
+}
+
+/// The end of a session: nothing of it is left.
+void Core::expire_session(SessionId id, Session& session, KeepPlace keep) {
+  if (session.will != nullptr) publish_will(session);
+  stop_replays(session);
+  give_back(session);
+  remove_all_subscriptions(session);
+  leave_all_groups(id, session);
+  clear_queues(session);
+  if (keeps() && session.stored) record(StoreOp::Kind::session_delete, session);
+  if (setup_.admission != nullptr && keep == KeepPlace::no) setup_.admission->leave_session();
+  sessions_.erase(id);
+}
+
+void Core::publish_will(Session& session) {
+  const std::unique_ptr<StoredWill> will = std::move(session.will);
+  if (will == nullptr) return;
+  const mqtt::Message& message = *will->message;
+  if (setup_.authorizer != nullptr &&
+      !setup_.authorizer->allowed({session.client_id, session.user_name, session.listener},
+                                  Access::write, message.topic())) {
+    return;
+  }
+  if (!will->has_expiry) return publish(will->message);
+  publish(mqtt::Message::make({.topic = message.topic(),
+                               .properties = message.properties(),
+                               .payload = message.payload(),
+                               .qos = message.qos(),
+                               .retain = message.retain(),
+                               .origin = message.origin(),
+                               .expires_at_ms = now_.wall_ms +
+                                                int64_t{will->expiry_interval_s} * 1000}));
+}
+
+void Core::shutdown(mail::Shutdown::Step step) {
+  shutting_down_ = true;
+  if (step == mail::Shutdown::Step::publish_wills) {
+    sessions_.for_each([this](Session& session) { publish_will(session); });
+    return;
+  }
+  connections_.for_each([this](ConnectionId id, Connection& connection) {
+    if (connection.stage == Connection::Stage::closing) return;
+    end({id, connection}, Reason::server_shutting_down, "the server is shutting down");
+  });
+}
+
+}  // namespace tombo::broker

@@ -1,0 +1,55 @@
+#include "base/check.h"
+#include "broker/core.h"
+
+// Mail from other shards and the control thread.
+namespace tombo::broker {
+namespace {
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+}  // namespace
+
+void Core::on_mail(Mail mail, Now now) {
+  now_ = now;
+  std::visit(
+      Overloaded{
+          [this](const mail::Publish& publish) {
+            links_[publish.from.value()].to_give_back += publish.message->footprint();
+            settle(publish.token, deliver(publish.message, publish.token));
+          },
+          [this](const mail::Settled& settled) { settle_now(settled.token, settled.matched); },
+          [this](const mail::Credit& credit) { on_credit(credit); },
+          [this](const mail::Retain& set) { retain(set.message, set.token, set.mask); },
+          [this](const mail::ReplayNext& next) { on_replay_next(next); },
+          [this](const mail::GroupJoined& joined) { on_group_joined(joined); },
+          [this](mail::GroupDeliver& delivery) { on_group_deliver(delivery); },
+          [this](std::unique_ptr<mail::ReplayStart>& start) { on_replay_start(*start); },
+          [this](std::unique_ptr<mail::ReplayPage>& page) { on_replay_page(*page); },
+          [this](std::unique_ptr<mail::GroupUpdate>& update) { on_group_update(*update); },
+          [this](std::unique_ptr<mail::GroupReturn>& back) { on_group_return(*back); },
+          [](std::unique_ptr<mail::Adopt>&) { CHECK(false, "adopt is for the shard"); },
+          [this](std::unique_ptr<mail::AuthDecided>& decided) { on_auth_decided(*decided); },
+          [this](const mail::Committed& committed) { on_committed(committed.number); },
+          [this](const mail::Inject& inject) { publish(inject.message); },
+          [this](mail::Reconfigure& change) { reconfigure(std::move(change.config)); },
+          [this](const mail::Shutdown& stop) { shutdown(stop.step); },
+      },
+      mail);
+}
+
+/// The new configuration holds from here on. Connections keep what CONNACK promised them.
+void Core::reconfigure(std::shared_ptr<const config::Config> config) {
+  const uint32_t before = setup_.config->retain_expiry_interval;
+  setup_.config = std::move(config);
+  const uint32_t after = setup_.config->retain_expiry_interval;
+  if (after == before) return;
+  timers_.cancel(sweep_timer_);
+  if (after != 0) timers_.arm(sweep_timer_, now_.time + std::chrono::minutes(after));
+}
+
+}  // namespace tombo::broker

@@ -1,0 +1,236 @@
+#include <algorithm>
+
+#include "broker/core.h"
+#include "broker/limits.h"
+#include "mqtt/decode.h"
+#include "mqtt/encode.h"
+#include "mqtt/utf8.h"
+
+// PUBLISH from a client.
+namespace tombo::broker {
+
+using mqtt::PacketType;
+using mqtt::PropertyId;
+using mqtt::Qos;
+using mqtt::Reason;
+using mqtt::Version;
+
+void Core::on_publish(Peer peer, const mqtt::Frame& frame) {
+  Connection& connection = peer.connection;
+  mqtt::Publish packet;
+  mqtt::Malformed error;
+  if (!mqtt::decode(frame, connection.version, packet, error)) {
+    return malformed(peer, frame.type(), error);
+  }
+  ++stats_.publish_messages_received;
+  stats_.publish_bytes_received += packet.payload.size();
+  if (connection.version == Version::v5 && !resolve_alias(peer, packet)) return;
+  if (!check_publish(peer, packet)) return;
+  Session& session = sessions_.at(connection.session);
+  LOG_TO(log(), LogType::debug, "Received PUBLISH from {} (d{}, q{}, r{}, m{}, '{}', ... ({} bytes))",
+         session.client_id, packet.dup ? 1 : 0, mqtt::value(packet.qos), packet.retain ? 1 : 0,
+         packet.packet_id.value(), packet.topic, packet.payload.size());
+  if (packet.qos == Qos::exactly_once) {
+    const auto& received = session.received;
+    if (std::find(received.begin(), received.end(), packet.packet_id) != received.end()) {
+      // [MQTT-4.3.3-10] Sent again: routed once already, only the answer was lost.
+      return owe(peer, packet, Reason::success);
+    }
+  }
+  if (packet.qos != Qos::at_most_once && !admit_window(peer, session)) return;
+
+  const std::string& mount_point = listener(connection.listener).mount_point;
+  std::string mounted;
+  std::string_view topic = packet.topic;
+  if (!mount_point.empty()) topic = mounted = mount_point + std::string(topic);
+  const Reason verdict = publish_verdict(session, packet, topic);
+  if (verdict != Reason::success) return refuse_publish(peer, packet, verdict);
+  if (packet.qos == Qos::exactly_once) remember_received(session, packet.packet_id);
+
+  mqtt::MessageParts parts{.topic = topic,
+                           .properties = packet.properties,
+                           .payload = packet.payload,
+                           .qos = packet.qos,
+                           .retain = packet.retain,
+                           .origin = session.client_hash};
+  if (!packet.properties.empty()) {
+    const auto expiry = packet.properties.number(PropertyId::message_expiry_interval);
+    if (expiry) parts.expires_at_ms = now_.wall_ms + int64_t{*expiry} * 1000;
+  }
+  const auto matched =
+      route(mqtt::Message::make(parts), &peer, {.packet_id = packet.packet_id, .qos = packet.qos});
+  if (matched && packet.qos != Qos::at_most_once) {
+    owe(peer, packet, *matched ? Reason::success : Reason::no_matching_subscribers);
+  }
+}
+
+/// Topic Alias: sets one, or puts the topic it stands for into the packet (section 3.3.2.3.4).
+bool Core::resolve_alias(Peer peer, mqtt::Publish& packet) {
+  if (packet.properties.empty()) return true;
+  if (packet.properties.number(PropertyId::subscription_identifier)) {
+    // [MQTT-3.3.4-6]
+    malformed(peer, PacketType::publish,
+              {Reason::protocol_error, 0, "subscription identifier from a client"});
+    return false;
+  }
+  const auto alias = packet.properties.number(PropertyId::topic_alias);
+  if (!alias) return true;
+  if (*alias == 0 || *alias > listener(peer.connection.listener).max_topic_alias) {
+    malformed(peer, PacketType::publish,
+              {Reason::topic_alias_invalid, 0, "topic alias over the maximum"});
+    return false;
+  }
+  auto& aliases = peer.connection.aliases;
+  if (aliases == nullptr) aliases = std::make_unique<TopicAliases>();
+  if (aliases->from_client.size() < *alias) aliases->from_client.resize(*alias);
+  std::string& topic = aliases->from_client[*alias - 1];
+  if (!packet.topic.empty()) {
+    topic = packet.topic;
+    return true;
+  }
+  if (topic.empty()) {
+    malformed(peer, PacketType::publish,
+              {Reason::protocol_error, 0, "topic alias that was not set"});
+    return false;
+  }
+  packet.topic = topic;
+  return true;
+}
+
+/// What ends the connection: things the client was told not to do.
+bool Core::check_publish(Peer peer, const mqtt::Publish& packet) {
+  if (mqtt::value(packet.qos) > listener(peer.connection.listener).max_qos) {
+    malformed(peer, PacketType::publish, {Reason::qos_not_supported, 0, "QoS over max_qos"});
+    return false;
+  }
+  if (packet.retain && !config().retain_available) {
+    malformed(peer, PacketType::publish,
+              {Reason::retain_not_supported, 0, "retain is not available"});
+    return false;
+  }
+  return true;
+}
+
+/// What is answered with a reason while the connection lives on.
+Reason Core::publish_verdict(const Session& session, const mqtt::Publish& packet,
+                             std::string_view topic) const {
+  if (topic.front() == '$') {
+    const bool bridge_state =
+        topic.starts_with("$SYS/broker/connection/") && topic.ends_with("/state");
+    if ((topic.starts_with("$SYS/") && !bridge_state) || topic == "$SYS" ||
+        topic.starts_with("$share/")) {
+      return Reason::not_authorized;
+    }
+  }
+  if (setup_.authorizer != nullptr &&
+      !setup_.authorizer->allowed({session.client_id, session.user_name, session.listener},
+                                  Access::write, topic)) {
+    return Reason::not_authorized;
+  }
+  const uint32_t limit = config().message_size_limit;
+  if (limit != 0 && packet.payload.size() > limit) return Reason::packet_too_large;
+  if (!packet.properties.empty() &&
+      packet.properties.number(PropertyId::payload_format_indicator) == 1U &&
+      !mqtt::well_formed_utf8(as_text(packet.payload))) {
+    return Reason::payload_format_invalid;
+  }
+  const uint64_t memory = config().memory_limit / setup_.shards;
+  if (memory != 0 && held_bytes_ + retained_.bytes() + packet.payload.size() > memory) {
+    return Reason::quota_exceeded;
+  }
+  return Reason::success;
+}
+
+/// A refused message is answered as if it had been taken, with the reason where v5 allows one; QoS 0
+/// has no answer.
+void Core::refuse_publish(Peer peer, const mqtt::Publish& packet, Reason reason) {
+  ++stats_.publish_messages_dropped;
+  LOG_TO(log(), LogType::debug, "Denied PUBLISH from {} (d{}, q{}, r{}, m{}, '{}', ... ({} bytes))",
+         name_of(peer.connection), packet.dup ? 1 : 0, mqtt::value(packet.qos),
+         packet.retain ? 1 : 0, packet.packet_id.value(), packet.topic, packet.payload.size());
+  if (packet.qos == Qos::at_most_once) return;
+  if (packet.qos == Qos::exactly_once && peer.connection.version != Version::v5) {
+    // v3 cannot say no: the handshake is completed.
+    remember_received(sessions_.at(peer.connection.session), packet.packet_id);
+  }
+  owe(peer, packet, reason);
+}
+
+/// [MQTT-3.3.4-9] Is there a place left in the client's window? v5 clients know the receive maximum
+/// and go when they pass it; v3 clients do not know it and are read more slowly instead.
+bool Core::admit_window(Peer peer, const Session& session) {
+  Connection& connection = peer.connection;
+  if (connection.version == Version::v5) {
+    if (connection.acks.size() + session.received.size() < config().receive_maximum()) return true;
+    malformed(peer, PacketType::publish,
+              {Reason::receive_maximum_exceeded, 0, "more unacknowledged than receive maximum"});
+    return false;
+  }
+  if (connection.acks.size() >= AckQueue::kPlacesMax) {
+    set_reading(peer, Connection::pause_acks, true);
+  }
+  return true;
+}
+
+void Core::remember_received(Session& session, mqtt::PacketId id) {
+  session.received.push_back(id);
+  if (keeps() && !session.clean) {
+    record(StoreOp::Kind::received_add, session).packet_id = id.value();
+  }
+}
+
+/// Acknowledges a PUBLISH now, or when its elders have been [MQTT-4.6.0-2] [MQTT-4.6.0-3].
+void Core::owe(Peer peer, const mqtt::Publish& packet, Reason reason) {
+  AckQueue& acks = peer.connection.acks;
+  if (acks.empty()) {
+    return send_ack(peer,
+                    packet.qos == Qos::at_least_once ? PacketType::puback : PacketType::pubrec,
+                    packet.packet_id, reason);
+  }
+  acks.open({.packet_id = packet.packet_id, .qos = packet.qos, .reason = reason});
+}
+
+/// Sends what is settled at the front of the queue.
+void Core::flush_acks(Peer peer) {
+  AckQueue& acks = peer.connection.acks;
+  if (!peer.connection.is_open()) return;
+  while (acks.ready()) {
+    const AckQueue::Place place = acks.pop();
+    Reason reason = place.reason;
+    if (reason == Reason::success && !place.matched && place.asked) {
+      reason = Reason::no_matching_subscribers;
+    }
+    send_ack(peer, place.qos == Qos::at_least_once ? PacketType::puback : PacketType::pubrec,
+             place.packet_id, reason);
+  }
+  if (acks.size() < AckQueue::kPlacesMax / 2 &&
+      (peer.connection.paused_for & Connection::pause_acks) != 0) {
+    set_reading(peer, Connection::pause_acks, false);
+  }
+}
+
+void Core::send_ack(Peer peer, PacketType type, mqtt::PacketId id, Reason reason) {
+  Connection& connection = peer.connection;
+  if (connection.version != Version::v5) reason = Reason::success;
+  LOG_TO(log(), LogType::debug, "Sending {} to {} (m{}, rc{})", mqtt::name(type),
+         name_of(connection), id.value(), mqtt::value(reason));
+  if (type == PacketType::pubrec && mqtt::is_error(reason)) {
+    // [MQTT-4.3.3-9] A refused id is free again.
+    forget_received(sessions_.at(connection.session), id);
+  }
+  Buffer& out = control(peer);
+  const size_t size = out.size() + (reason == Reason::success ? 4U : 5U);
+  out.resize(size);
+  uint8_t* at = out.data() + size - (reason == Reason::success ? 4 : 5);
+  at[0] = static_cast<uint8_t>(static_cast<unsigned>(type) << 4 |
+                               (type == PacketType::pubrel ? 2U : 0U));
+  at[1] = reason == Reason::success ? 2 : 3;
+  at[2] = static_cast<uint8_t>(id.value() >> 8);
+  at[3] = static_cast<uint8_t>(id.value());
+  if (reason != Reason::success) at[4] = mqtt::value(reason);
+  ++stats_.messages_sent;
+  ++stats_.packets_sent[static_cast<size_t>(type)];
+  mark_dirty(peer);
+}
+
+}  // namespace tombo::broker

@@ -1,0 +1,181 @@
+#include <algorithm>
+
+#include "base/hash.h"
+#include "broker/core.h"
+#include "broker/limits.h"
+#include "mqtt/topic.h"
+
+// Retained messages for new subscriptions. The shard that holds them walks its store in pages; the
+// subscriber's shard asks for the next page when its session has little left to send. So a million
+// retained messages stall nobody and fill no queue.
+//
+// A live message that overtakes its own retained copy must stay the last: topics that came live while
+// a replay is under way are remembered, and what the replay brings for them is left out.
+namespace tombo::broker {
+
+using mqtt::Message;
+
+void Core::start_replay(SessionId id, Session& session, Replay replay) {
+  if (session.replays == nullptr) session.replays = std::make_unique<std::vector<Replay>>();
+  stop_replay(session, replay.filter);  // subscribed again meanwhile: from the beginning
+  if (session.replays == nullptr) session.replays = std::make_unique<std::vector<Replay>>();
+  replay.request = ++session.next_request;
+  if (mqtt::has_wildcard(replay.filter)) {
+    replay.shard = ShardId(0);
+    replay.shards_left = static_cast<uint8_t>(setup_.shards - 1);
+  } else {
+    replay.shard = home(replay.filter);
+  }
+  session.replays->push_back(std::move(replay));
+  ask_replay(id, session.replays->back());
+}
+
+void Core::ask_replay(SessionId id, Replay& replay) {
+  auto start = std::make_unique<mail::ReplayStart>();
+  start->to = {setup_.shard, id};
+  start->request = replay.request;
+  start->filter = replay.filter;
+  replay.waiting = true;
+  replay.cursor = {};
+  send(replay.shard, std::move(start));
+}
+
+/// The client is back: what a broken connection left unfinished begins anew.
+void Core::restart_replays(SessionId id, Session& session) {
+  if (session.replays == nullptr) return;
+  const std::vector<Replay> unfinished = std::move(*session.replays);
+  session.replays.reset();
+  for (const Replay& replay : unfinished) {
+    start_replay(id, session, {replay.filter, replay.options, replay.subscription_id});
+  }
+}
+
+/// The connection ends: no shard keeps a cursor for it. A session that lives on keeps the filters.
+void Core::stop_replays(Session& session) {
+  if (session.replays == nullptr) return;
+  for (Replay& replay : *session.replays) {
+    release_cursor(replay);
+    replay.request = 0;  // pages under way find nobody
+    replay.seen.clear();
+  }
+  if (session.clean) session.replays.reset();
+}
+
+void Core::stop_replay(Session& session, std::string_view filter) {
+  if (session.replays == nullptr) return;
+  std::erase_if(*session.replays, [&](Replay& replay) {
+    if (replay.filter != filter) return false;
+    release_cursor(replay);
+    return true;
+  });
+  if (session.replays->empty()) session.replays.reset();
+}
+
+void Core::release_cursor(Replay& replay) {
+  if (replay.cursor) send(replay.shard, mail::ReplayNext{replay.cursor, {}, 0, /*stop=*/true});
+  replay.cursor = {};
+}
+
+/// Asks for the next page when the session has little left to send.
+void Core::pump_replays(Session& session) {
+  if (session.replays == nullptr || !session.online()) return;
+  if (session.pending.size() + session.waiting.size() >= kReplayPage) return;
+  for (Replay& replay : *session.replays) {
+    if (replay.waiting || !replay.cursor) continue;
+    replay.waiting = true;
+    const SessionId id = sessions_.find(session.client_id);
+    send(replay.shard, mail::ReplayNext{std::exchange(replay.cursor, {}),
+                                        {setup_.shard, id}, replay.request, /*stop=*/false});
+    return;
+  }
+}
+
+/// At the shard that holds the messages.
+void Core::on_replay_start(const mail::ReplayStart& start) {
+  send_page(retained_.start(start.filter), start.to, start.request);
+}
+
+void Core::on_replay_next(const mail::ReplayNext& next) {
+  if (next.stop) return retained_.stop(next.replay);
+  send_page(next.replay, next.to, next.request);
+}
+
+void Core::send_page(ReplayId cursor, SessionRef to, uint32_t request) {
+  auto page = std::make_unique<mail::ReplayPage>();
+  page->to = to.session;
+  page->from = setup_.shard;
+  page->request = request;
+  page->replay = cursor;
+  page->more = retained_.next(cursor, kReplayPage, now_.wall_ms, page->messages);
+  if (to.shard != setup_.shard) {
+    for (const auto& message : page->messages) message->share_across_shards();
+  }
+  send(to.shard, std::move(page));
+}
+
+/// Back at the subscriber.
+void Core::on_replay_page(mail::ReplayPage& page) {
+  Session* session = sessions_.find(page.to);
+  Replay* replay = session == nullptr ? nullptr : find_replay(*session, page.request);
+  if (replay == nullptr) {
+    if (page.more) send(page.from, mail::ReplayNext{page.replay, {}, 0, /*stop=*/true});
+    return;
+  }
+  const mqtt::SubscribeOptions options = unpack(replay->options);
+  for (auto& message : page.messages) {
+    const uint64_t topic = hash64(message->topic(), setup_.hash_seed);
+    if (std::find(replay->seen.begin(), replay->seen.end(), topic) != replay->seen.end()) continue;
+    if (setup_.authorizer != nullptr && !may_read(*session, message->topic())) continue;
+    if (options.no_local && message->origin() == session->client_hash) continue;
+    Delivery delivery;
+    delivery.qos_bits = mqtt::value(delivery_qos(message->qos(), options.qos)) & 3U;
+    delivery.retain = 1;  // [MQTT-3.3.1-8]
+    delivery.extra = replay->subscription_id;
+    delivery.message = std::move(message);
+    enqueue(*session, std::move(delivery));
+  }
+  replay->waiting = false;
+  if (page.more) {
+    replay->cursor = page.replay;
+  } else if (replay->shards_left != 0) {
+    --replay->shards_left;
+    replay->shard = ShardId(static_cast<uint8_t>(replay->shard.value() + 1));
+    ask_replay(page.to, *replay);
+  } else {
+    std::erase_if(*session->replays,
+                  [&](const Replay& done) { return done.request == page.request; });
+    if (session->replays->empty()) session->replays.reset();
+  }
+  pump_replays(*session);
+}
+
+Replay* Core::find_replay(Session& session, uint32_t request) {
+  if (session.replays == nullptr || request == 0) return nullptr;
+  for (Replay& replay : *session.replays) {
+    if (replay.request == request) return &replay;
+  }
+  return nullptr;
+}
+
+/// A live message for a session with replays under way.
+void Core::note_live(Session& session, std::string_view topic) {
+  const SessionId id = sessions_.find(session.client_id);
+  for (Replay& replay : *session.replays) {
+    if (replay.request == 0 || !mqtt::topic_matches(replay.filter, topic)) continue;
+    if (replay.seen.size() < kReplaySeenMax) {
+      replay.seen.push_back(hash64(topic, setup_.hash_seed));
+      continue;
+    }
+    // Too many to remember: begin anew. Twice the same value is allowed, an old one last is not.
+    release_cursor(replay);
+    replay.seen.clear();
+    replay.request = ++session.next_request;
+    if (mqtt::has_wildcard(replay.filter)) {
+      replay.shard = ShardId(0);
+      replay.shards_left = static_cast<uint8_t>(setup_.shards - 1);
+    }
+    ask_replay(id, replay);
+  }
+}
+
+}  // namespace tombo::broker

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ring.h"
+#include "base/time.h"
+#include "base/timer_wheel.h"
+#include "broker/delivery.h"
+#include "broker/ids.h"
+#include "broker/topic_tree.h"
+#include "mqtt/types.h"
+
+namespace tombo::broker {
+
+/// Session Expiry Interval that means "never" (section 3.1.2.11.2).
+inline constexpr uint32_t kNeverExpires = UINT32_MAX;
+
+/// A will kept for its client, as a message ready to publish.
+struct StoredWill {
+  SharedRef<const mqtt::Message> message;
+  uint32_t delay_s = 0;
+  uint32_t expiry_interval_s = 0;  ///< counted from publishing; valid with has_expiry
+  bool has_expiry = false;
+};
+
+/// One subscription of a session: where it stands in the tree.
+struct SessionSubscription {
+  TopicTree::Leaf leaf = TopicTree::kNone;
+  uint32_t position = 0;  ///< among the leaf's subscribers
+};
+
+/// A shared subscription of a session: the group's home knows the rest.
+struct SharedMembership {
+  std::string name;  ///< "GROUP/FILTER"
+  ShardId home;
+};
+
+/// A replay of retained messages that a new subscription asked for.
+struct Replay {
+  std::string filter;
+  uint8_t options = 0;
+  uint32_t subscription_id = 0;
+  uint32_t request = 0;     ///< echoed in pages; 0: at rest, its connection is gone
+  ShardId shard{};          ///< asked now
+  uint8_t shards_left = 0;  ///< to ask after it
+  bool waiting = false;     ///< a page is under way
+  ReplayId cursor{};        ///< for the next page, when none is under way
+  /// Hashes of topics that came live meanwhile: an older value of theirs must not follow.
+  std::vector<uint64_t> seen{};
+};
+
+/// What outlives a connection (section 4.1): subscriptions, windows, queues, will, expiry.
+/// Home: home(client id). Bounds: max_queued_messages / max_queued_bytes on queues, the client's
+/// receive maximum and max_inflight_messages on the window.
+struct Session {
+  std::string client_id;
+  std::string user_name;
+  uint64_t client_hash = 0;
+  ConnectionId connection;      ///< none: offline
+  Timer timer;                  ///< session expiry or will delay, whichever comes first
+  Time offline_since{};
+  uint32_t expiry_interval_s = 0;
+  uint16_t listener = 0;        ///< of the last connection
+  std::vector<SessionSubscription> subscriptions;
+  std::unique_ptr<std::vector<SharedMembership>> shared;
+  std::unique_ptr<std::vector<Replay>> replays;
+  std::unique_ptr<StoredWill> will;
+
+  /// Deliveries in the order they came; QoS 1 and 2 that found the window full move to `waiting`.
+  Ring<Delivery> pending;
+  Ring<Delivery> waiting;
+  /// QoS 1 and 2 under way, in the order they were sent. The first `resent` of them were sent on
+  /// this connection; the rest is to be sent again.
+  Ring<Delivery> inflight;
+  /// QoS 2 ids of PUBLISHes that were routed and whose PUBREL has not come.
+  Ring<mqtt::PacketId> received;
+  uint64_t queued_bytes = 0;    ///< payload bytes of pending and waiting
+  uint64_t inflight_bytes = 0;
+  uint32_t queued_acknowledged = 0;  ///< QoS 1 and 2 in pending and waiting
+  uint32_t resent = 0;
+  uint64_t stamp = 0;           ///< last message matched, to merge overlapping subscriptions
+  uint32_t stamp_slot = 0;
+  uint32_t next_request = 0;    ///< numbers replays and joins
+  mqtt::PacketId last_packet_id;
+  bool drop_logged = false;     ///< "messages dropped" is said once per congestion
+  bool clean = true;            ///< ends with its connection
+  bool stored = false;          ///< the store knows it
+
+  bool online() const { return static_cast<bool>(connection); }
+  bool has_work() const {
+    return !pending.empty() || !waiting.empty() || resent < inflight.size();
+  }
+};
+
+}  // namespace tombo::broker

@@ -1,0 +1,325 @@
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "broker/core.h"
+#include "mqtt/encode.h"
+
+// From queues to bytes. Encoding is pulled when a socket can take it, never pushed: a message is 16
+// bytes in a queue until then.
+namespace tombo::broker {
+
+using mqtt::Message;
+using mqtt::Qos;
+using mqtt::Version;
+
+/// Where control packets of a connection are written; the caller marks it dirty.
+Buffer& Core::control(Peer peer) {
+  auto& buffer = peer.connection.control;
+  if (buffer != nullptr) {
+    if (buffer->size() > Connection::kControlBytesMax) {
+      set_reading(peer, Connection::pause_control, true);
+    }
+    return *buffer;
+  }
+  if (spare_buffers_.empty()) {
+    buffer = std::make_unique<Buffer>();
+  } else {
+    buffer = std::move(spare_buffers_.back());
+    spare_buffers_.pop_back();
+  }
+  return *buffer;
+}
+
+/// Queues a whole packet unless the client said that it is too large for it [MQTT-3.1.2-24].
+bool Core::send_sized(Peer peer, const Buffer& packet) {
+  const uint32_t limit = peer.connection.packet_size_max;
+  if (limit != 0 && packet.size() > limit) return false;
+  Buffer& out = control(peer);
+  out.insert(out.end(), packet.begin(), packet.end());
+  ++stats_.messages_sent;
+  ++stats_.packets_sent[packet[0] >> 4];
+  mark_dirty(peer);
+  return true;
+}
+
+bool Core::gather(ConnectionId id, FlushBuffer& buffer, Now now) {
+  now_ = now;
+  Connection* connection = connections_.find(id);
+  if (connection == nullptr) return false;
+  connection->dirty = false;
+  connection->blocked = false;
+  const Peer peer{id, *connection};
+  if (connection->backlog != nullptr) {
+    const Backlog& backlog = *connection->backlog;
+    buffer.add(backlog.bytes.data() + backlog.written, backlog.bytes.size() - backlog.written);
+    if (backlog.tail) buffer.add(backlog.tail, backlog.tail_offset);
+    return !buffer.empty();
+  }
+  if (connection->control != nullptr && !write_control(peer, buffer)) return true;
+  if (connection->is_open()) {
+    Session* session = sessions_.find(connection->session);
+    if (session != nullptr && session->connection == id) write_session(peer, *session, buffer);
+  }
+  return !buffer.empty();
+}
+
+/// Copies control packets; false when not all of them found room.
+bool Core::write_control(Peer peer, FlushBuffer& buffer) {
+  Buffer& bytes = *peer.connection.control;
+  const size_t count = std::min(bytes.size(), buffer.room());
+  std::memcpy(buffer.write_at(), bytes.data(), count);
+  buffer.commit(count);
+  if (count < bytes.size()) {
+    bytes.erase(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(count));
+    return false;
+  }
+  // An idle connection keeps no buffer; the shard keeps a few for the next ones.
+  constexpr size_t kSpareBuffers = 64;
+  bytes.clear();
+  if (spare_buffers_.size() < kSpareBuffers && bytes.capacity() <= Connection::kControlBytesMax) {
+    spare_buffers_.push_back(std::move(peer.connection.control));
+  }
+  peer.connection.control.reset();
+  if ((peer.connection.paused_for & Connection::pause_control) != 0) {
+    set_reading(peer, Connection::pause_control, false);
+  }
+  return true;
+}
+
+void Core::write_session(Peer peer, Session& session, FlushBuffer& buffer) {
+  if (!write_resends(peer, session, buffer)) return;
+  // What waits for the window goes before what came later.
+  while (!session.waiting.empty() && !buffer.full()) {
+    if (!window_open(peer.connection, session, session.waiting.front())) break;
+    if (!write_next(peer, session, session.waiting, buffer)) return;
+  }
+  while (!session.pending.empty() && !buffer.full()) {
+    const Delivery& next = session.pending.front();
+    if (next.qos() != Qos::at_most_once &&
+        (!session.waiting.empty() || !window_open(peer.connection, session, next))) {
+      // QoS 0 does not wait for the window of others.
+      session.waiting.push_back(session.pending.pop_front());
+      continue;
+    }
+    if (!write_next(peer, session, session.pending, buffer)) return;
+  }
+  if (session.replays != nullptr) pump_replays(session);
+}
+
+/// Is there a place in the client's window (receive maximum, max_inflight_*)? [MQTT-3.3.4-9]
+bool Core::window_open(const Connection& connection, const Session& session,
+                       const Delivery& delivery) const {
+  if (session.inflight.size() >= window(connection)) return false;
+  const uint64_t bytes_max = config().max_inflight_bytes;
+  return bytes_max == 0 || session.inflight.empty() ||
+         session.inflight_bytes + delivery.message->payload_size() <= bytes_max;
+}
+
+/// Sends what was under way when the last connection ended [MQTT-4.4.0-1]; false: not all of it
+/// could go yet, and nothing new may pass it.
+bool Core::write_resends(Peer peer, Session& session, FlushBuffer& buffer) {
+  while (session.resent < session.inflight.size()) {
+    if (buffer.full() || session.resent >= window(peer.connection)) return false;
+    Delivery& delivery = session.inflight[session.resent];
+    if (!delivery.message) {
+      if (buffer.room() < 4) return false;
+      write_pubrel(delivery, buffer);
+    } else if (delivery.message->expired(now_.wall_ms) && delivery.sent_before == 0) {
+      finish_inflight(session, session.resent);
+      continue;
+    } else {
+      const Written written = write_publish(peer, delivery, buffer);
+      if (written == Written::no_room) return false;
+      if (written == Written::too_large) {
+        finish_inflight(session, session.resent);
+        continue;
+      }
+    }
+    ++session.resent;
+  }
+  return true;
+}
+
+void Core::write_pubrel(const Delivery& delivery, FlushBuffer& buffer) {
+  uint8_t* at = buffer.write_at();
+  at[0] = 0x62;
+  at[1] = 2;
+  at[2] = static_cast<uint8_t>(delivery.packet_id.value() >> 8);
+  at[3] = static_cast<uint8_t>(delivery.packet_id.value());
+  buffer.commit(4);
+  ++stats_.messages_sent;
+  ++stats_.packets_sent[static_cast<size_t>(mqtt::PacketType::pubrel)];
+}
+
+/// Sends the first delivery of `queue`; QoS 1 and 2 move to the window. False: no room in the buffer.
+bool Core::write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushBuffer& buffer) {
+  Delivery& delivery = queue.front();
+  if (delivery.message->expired(now_.wall_ms)) {  // [MQTT-3.3.2-5]
+    ++stats_.publish_messages_dropped;
+    forget(session, delivery);
+    static_cast<void>(queue.pop_front());
+    return true;
+  }
+  const bool acknowledged = delivery.qos() != Qos::at_most_once;
+  if (acknowledged) delivery.packet_id = next_packet_id(session);
+  const Written written = write_publish(peer, delivery, buffer);
+  if (written == Written::no_room) return false;
+  if (written == Written::too_large) {
+    // [MQTT-3.1.2-25] Treated as if it had been sent and acknowledged.
+    ++stats_.publish_messages_dropped;
+    forget(session, delivery);
+    static_cast<void>(queue.pop_front());
+    return true;
+  }
+  count_queued(session, delivery, -1);
+  if (!acknowledged) {
+    release_extra(extras_, delivery);
+    static_cast<void>(queue.pop_front());
+    return true;
+  }
+  session.last_packet_id = delivery.packet_id;
+  session.inflight_bytes += delivery.message->payload_size();
+  ++held_messages_;
+  held_bytes_ += delivery.message->footprint();
+  delivery.set_state(delivery.qos() == Qos::at_least_once ? Delivery::State::wait_for_puback
+                                                          : Delivery::State::wait_for_pubrec);
+  session.inflight.push_back(queue.pop_front());
+  ++session.resent;
+  return true;
+}
+
+/// The next id that is not in use [MQTT-2.2.1-4]. Requires: the window is open, so there is one.
+mqtt::PacketId Core::next_packet_id(const Session& session) const {
+  uint16_t id = session.last_packet_id.value();
+  do {
+    id = id == UINT16_MAX ? uint16_t{1} : static_cast<uint16_t>(id + 1);
+    // In order, the eldest id under way is far off: the search is for clients that leave gaps.
+  } while (!session.inflight.empty() && inflight_index(session, mqtt::PacketId(id)));
+  return mqtt::PacketId(id);
+}
+
+Core::Written Core::write_publish(Peer peer, const Delivery& delivery, FlushBuffer& buffer) {
+  Connection& connection = peer.connection;
+  const Message& message = *delivery.message;
+  mqtt::PublishHead head{.version = connection.version,
+                         .qos = delivery.qos(),
+                         .dup = delivery.sent_before != 0 && delivery.qos() != Qos::at_most_once,
+                         .retain = delivery.retain != 0,
+                         .packet_id = delivery.packet_id,
+                         .topic = message.topic()};
+  const std::string& mount_point = listener(connection.listener).mount_point;
+  if (!mount_point.empty()) head.topic.remove_prefix(std::min(mount_point.size(), head.topic.size()));
+  if (connection.version == Version::v5) {
+    if (delivery.has_extra()) {
+      const auto& ids = extras_.at_index(delivery.extra_index())->subscription_ids;
+      head.subscription_ids = ids.data();
+      head.subscription_id_count = static_cast<uint32_t>(ids.size());
+    } else if (delivery.extra != 0) {
+      head.subscription_ids = &delivery.extra;
+      head.subscription_id_count = 1;
+    }
+    if (message.expires_at_ms() != 0) {  // [MQTT-3.3.2-6]
+      const int64_t left = std::max<int64_t>(message.expires_at_ms() - now_.wall_ms, 0);
+      head.has_expiry = true;
+      head.expiry_interval_s = static_cast<uint32_t>((left + 999) / 1000);
+    }
+  }
+  const uint32_t payload = message.payload_size();
+  const bool shared = payload >= FlushBuffer::kShareFrom;
+  const size_t room = mqtt::publish_head_size_max(head, message) + (shared ? 0 : payload);
+  if (buffer.room() < room) return Written::no_room;
+  if (connection.packet_size_max != 0 &&
+      mqtt::publish_size(head, message) > connection.packet_size_max) {
+    return Written::too_large;
+  }
+  if (connection.alias_maximum_out != 0) use_alias(connection, head);
+  uint8_t* out = buffer.write_at();
+  const uint32_t written = mqtt::write_publish_head(out, head, message);
+  if (shared) {
+    buffer.commit(written);
+    buffer.add(delivery.message, 0);
+  } else {
+    if (payload != 0) std::memcpy(out + written, message.payload().data(), payload);
+    buffer.commit(written + payload);
+  }
+  ++stats_.messages_sent;
+  ++stats_.publish_messages_sent;
+  stats_.publish_bytes_sent += payload;
+  ++stats_.packets_sent[static_cast<size_t>(mqtt::PacketType::publish)];
+  LOG_TO(log(), LogType::debug, "Sending PUBLISH to {} (d{}, q{}, r{}, m{}, '{}', ... ({} bytes))",
+         name_of(connection), head.dup ? 1 : 0, mqtt::value(head.qos), head.retain ? 1 : 0,
+         head.packet_id.value(), message.topic(), payload);
+  return Written::yes;
+}
+
+/// Topic aliases towards the client, given to topics as they come until all are used.
+void Core::use_alias(Connection& connection, mqtt::PublishHead& head) const {
+  if (head.topic.size() <= 2) return;  // the alias costs three bytes
+  if (connection.aliases == nullptr) connection.aliases = std::make_unique<TopicAliases>();
+  auto& known = connection.aliases->to_client;
+  for (size_t i = 0; i < known.size(); ++i) {
+    if (known[i] != head.topic) continue;
+    head.topic_alias = static_cast<uint16_t>(i + 1);
+    head.topic = {};
+    return;
+  }
+  if (known.size() >= connection.alias_maximum_out) return;
+  known.emplace_back(head.topic);
+  head.topic_alias = static_cast<uint16_t>(known.size());
+}
+
+bool Core::wrote(ConnectionId id, FlushBuffer& buffer, size_t count) {
+  Connection* connection = connections_.find(id);
+  if (connection == nullptr) {
+    buffer.clear();
+    return false;
+  }
+  stats_.bytes_sent += count;
+  if (count < buffer.size()) {
+    keep_backlog(*connection, buffer, count);
+    buffer.clear();
+    return false;
+  }
+  connection->backlog.reset();
+  buffer.clear();
+  if (connection->control != nullptr) return true;
+  if (!connection->is_open()) return false;
+  const Session* session = sessions_.find(connection->session);
+  return session != nullptr && session->connection == id && can_write(*connection, *session);
+}
+
+/// Could gather() give more right now?
+bool Core::can_write(const Connection& connection, const Session& session) const {
+  if (session.resent < session.inflight.size()) return session.resent < window(connection);
+  if (!session.pending.empty()) return true;
+  return !session.waiting.empty() && window_open(connection, session, session.waiting.front());
+}
+
+/// Keeps what the socket did not take. Small things are copied out of the shard's buffer; the rest of
+/// a large payload stays shared.
+void Core::keep_backlog(Connection& connection, const FlushBuffer& buffer, size_t written) const {
+  auto kept = std::make_unique<Backlog>();
+  const auto* tail = buffer.last_held();
+  size_t skip = written;
+  for (size_t i = 0; i < buffer.slices().size(); ++i) {
+    Slice slice = buffer.slices()[i];
+    const size_t gone = std::min(skip, slice.size);
+    skip -= gone;
+    slice.data += gone;
+    slice.size -= gone;
+    if (slice.size == 0) continue;
+    const bool last = i + 1 == buffer.slices().size();
+    if (last && tail != nullptr) {
+      kept->tail = *tail;
+      kept->tail_offset =
+          static_cast<size_t>(slice.data - (*tail)->payload().data());
+    } else {
+      kept->bytes.insert(kept->bytes.end(), slice.data, slice.data + slice.size);
+    }
+  }
+  connection.backlog = std::move(kept);
+  connection.blocked = true;
+}
+
+}  // namespace tombo::broker
