@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "mqtt/decode.h"
 #include "mqtt/field_reader.h"
 
@@ -6,31 +7,18 @@ namespace tombo::mqtt {
 
 namespace {
 
-ReasonPlace reason_place(PacketType type) {
-  switch (type) {
-    case PacketType::pubrec:
-      return ReasonPlace::pubrec;
-    case PacketType::pubrel:
-      return ReasonPlace::pubrel;
-    case PacketType::pubcomp:
-      return ReasonPlace::pubcomp;
-    default:
-      return ReasonPlace::puback;
-  }
-}
+/// What may stand in an acknowledgement, in the order of the packet types.
+struct Places {
+  ReasonPlace reason;
+  PropertyPlace properties;
+};
 
-PropertyPlace property_place(PacketType type) {
-  switch (type) {
-    case PacketType::pubrec:
-      return PropertyPlace::pubrec;
-    case PacketType::pubrel:
-      return PropertyPlace::pubrel;
-    case PacketType::pubcomp:
-      return PropertyPlace::pubcomp;
-    default:
-      return PropertyPlace::puback;
-  }
-}
+constexpr Places kPlaces[] = {
+    {ReasonPlace::puback, PropertyPlace::puback},
+    {ReasonPlace::pubrec, PropertyPlace::pubrec},
+    {ReasonPlace::pubrel, PropertyPlace::pubrel},
+    {ReasonPlace::pubcomp, PropertyPlace::pubcomp},
+};
 
 }  // namespace
 
@@ -61,6 +49,7 @@ bool decode(const Frame& frame, Version version, Publish& packet, Malformed& err
 }
 
 bool decode(const Frame& frame, Version version, Acknowledgement& packet, Malformed& error) {
+  DCHECK(frame.type() >= PacketType::puback && frame.type() <= PacketType::pubcomp);
   FieldReader reader(frame, error);
   packet.type = frame.type();
   packet.reason = Reason::success;
@@ -68,9 +57,11 @@ bool decode(const Frame& frame, Version version, Acknowledgement& packet, Malfor
   if (!reader.check_flags(frame, version) || !reader.packet_id(packet.packet_id)) return false;
   // Section 3.4.2.1: without a reason it is 0, without a Property Length there are no properties.
   if (version != Version::v5 || reader.remaining() == 0) return reader.at_end();
-  if (!reader.reason(packet.reason, reason_place(packet.type))) return false;
+  const Places& places =
+      kPlaces[static_cast<uint8_t>(packet.type) - static_cast<uint8_t>(PacketType::puback)];
+  if (!reader.reason(packet.reason, places.reason)) return false;
   if (reader.remaining() == 0) return true;
-  return reader.properties(property_place(packet.type), packet.properties) && reader.at_end();
+  return reader.properties(places.properties, packet.properties) && reader.at_end();
 }
 
 }  // namespace tombo::mqtt

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "mqtt/packet.h"
@@ -14,6 +16,7 @@ namespace tombo::mqtt {
 
 using Buffer = std::vector<uint8_t>;
 
+/// An empty protocol_name and a protocol_level of 0 are filled in for version and bridge.
 void encode(const Connect& packet, Buffer& out);
 void encode(const Connack& packet, Version version, Buffer& out);
 void encode(const Publish& packet, Version version, Buffer& out);

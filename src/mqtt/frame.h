@@ -10,7 +10,7 @@ namespace tombo::mqtt {
 /// One whole control packet, a view into the bytes it was cut from.
 struct Frame {
   uint8_t first_byte = 0;
-  Bytes body;                ///< Everything behind the fixed header: variable header and payload.
+  Bytes body{};              ///< Everything behind the fixed header: variable header and payload.
   uint32_t header_size = 0;  ///< Bytes of the fixed header (2 to 5).
 
   PacketType type() const { return static_cast<PacketType>(first_byte >> 4); }
@@ -30,7 +30,7 @@ enum class CutStatus : uint8_t {
 struct Cut {
   CutStatus status = CutStatus::incomplete;
   uint32_t needed = 0;
-  Frame frame;
+  Frame frame{};
 };
 
 /// Cuts the first packet off `input`. Never allocates; looks at 5 bytes at most to decide.

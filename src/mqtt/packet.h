@@ -17,53 +17,53 @@ namespace tombo::mqtt {
 struct Will {
   Qos qos = Qos::at_most_once;
   bool retain = false;
-  Properties properties;
-  std::string_view topic;
-  Bytes payload;
+  Properties properties{};
+  std::string_view topic{};
+  Bytes payload{};
 };
 
 struct Connect {
-  std::string_view protocol_name;  ///< "MQTT" or "MQIsdp"
-  uint8_t protocol_level = 0;      ///< as sent, the bridge bit included
+  std::string_view protocol_name{};  ///< "MQTT" or "MQIsdp"
+  uint8_t protocol_level = 0;        ///< as sent, the bridge bit included
   Version version = Version::v3_1_1;
   bool bridge = false;       ///< protocol level had kBridgeBit
   bool clean_start = false;  ///< v3: clean session
   uint16_t keep_alive_s = 0;
-  Properties properties;
-  std::string_view client_id;
-  std::optional<Will> will;
-  std::optional<std::string_view> user_name;
-  std::optional<Bytes> password;
+  Properties properties{};
+  std::string_view client_id{};
+  std::optional<Will> will{};
+  std::optional<std::string_view> user_name{};
+  std::optional<Bytes> password{};
 };
 
 struct Connack {
   bool session_present = false;
   Reason reason = Reason::success;
-  Properties properties;
+  Properties properties{};
 };
 
 struct Publish {
   bool dup = false;
   Qos qos = Qos::at_most_once;
   bool retain = false;
-  std::string_view topic;  ///< empty in v5 when a Topic Alias stands for it
-  PacketId packet_id;      ///< 0 for QoS 0
-  Properties properties;
-  Bytes payload;
+  std::string_view topic{};  ///< empty in v5 when a Topic Alias stands for it
+  PacketId packet_id{};      ///< 0 for QoS 0
+  Properties properties{};
+  Bytes payload{};
 };
 
 /// PUBACK, PUBREC, PUBREL and PUBCOMP.
 struct Acknowledgement {
   PacketType type = PacketType::puback;
-  PacketId packet_id;
+  PacketId packet_id{};
   Reason reason = Reason::success;
-  Properties properties;
+  Properties properties{};
 };
 
 /// One entry of SUBSCRIBE.
 struct Subscription {
-  std::string_view filter;
-  SubscribeOptions options;
+  std::string_view filter{};
+  SubscribeOptions options{};
 };
 
 /// The payload of SUBSCRIBE or UNSUBSCRIBE, already validated; read one entry after the other.
@@ -80,40 +80,40 @@ class FilterList {
   uint32_t count() const;
 
  private:
-  Bytes raw_;
+  Bytes raw_{};
   bool has_options_ = true;
   Version version_ = Version::v3_1_1;
 };
 
 struct Subscribe {
-  PacketId packet_id;
-  Properties properties;
-  FilterList filters;  ///< at least one
+  PacketId packet_id{};
+  Properties properties{};
+  FilterList filters{};  ///< at least one
 };
 
 struct Unsubscribe {
-  PacketId packet_id;
-  Properties properties;
-  FilterList filters;  ///< at least one
+  PacketId packet_id{};
+  Properties properties{};
+  FilterList filters{};  ///< at least one
 };
 
 /// SUBACK and UNSUBACK: a reason byte for each filter. v3 UNSUBACK has none. v3 SUBACK: 0, 1, 2
 /// or 0x80 (3.1.1; in 3.1 a refusal can't be said, 0x80 is sent all the same as Mosquitto does).
 struct SubscribeAcknowledgement {
   PacketType type = PacketType::suback;
-  PacketId packet_id;
-  Properties properties;
-  Bytes reasons;
+  PacketId packet_id{};
+  Properties properties{};
+  Bytes reasons{};
 };
 
 struct Disconnect {
   Reason reason = Reason::success;
-  Properties properties;
+  Properties properties{};
 };
 
 struct Auth {
   Reason reason = Reason::success;
-  Properties properties;
+  Properties properties{};
 };
 
 }  // namespace tombo::mqtt

@@ -78,10 +78,10 @@ const PropertyInfo* property_info(uint8_t id);
 /// A decoded property; which member holds the value follows from its type.
 struct Property {
   PropertyId id{};
-  uint32_t number = 0;     ///< byte, two_byte, four_byte, variable
-  std::string_view text;   ///< text, binary; name of a pair
-  std::string_view value;  ///< value of a pair
-  Bytes raw;               ///< identifier and value as they stand in the packet
+  uint32_t number = 0;       ///< byte, two_byte, four_byte, variable
+  std::string_view text{};   ///< text, binary; name of a pair
+  std::string_view value{};  ///< value of a pair
+  Bytes raw{};               ///< identifier and value as they stand in the packet
 };
 
 /// Properties as a view of bytes that check_properties() has found valid. Cheap to copy; empty is
@@ -137,8 +137,8 @@ class Properties {
 /// Why a packet was refused, for the reason code and the log line.
 struct Malformed {
   Reason reason = Reason::malformed_packet;
-  uint32_t offset = 0;   ///< Byte offset from the packet's first byte.
-  std::string_view why;  ///< Static text: "topic alias 0".
+  uint32_t offset = 0;     ///< Byte offset from the packet's first byte.
+  std::string_view why{};  ///< Static text: "topic alias 0".
 };
 
 /// Validates properties (without their length in front): identifiers known and allowed in `place`,
@@ -146,6 +146,7 @@ struct Malformed {
 /// subscription identifier not 0, topic alias not 0, maximum QoS 0/1, response topic without
 /// wildcards), strings valid UTF-8, data with a method. Reasons: malformed_packet for what cannot
 /// be parsed, protocol_error for what may not stand there, topic_alias_invalid for alias 0.
+/// Session Expiry Interval from a server is left to the decoder of DISCONNECT.
 /// `base` is the offset of raw[0] in the packet. One pass, no allocation.
 [[nodiscard]] bool check_properties(Bytes raw, PropertyPlace place, uint32_t base,
                                     Malformed& error);

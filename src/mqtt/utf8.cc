@@ -43,16 +43,10 @@ bool is_continuation(uint8_t byte) {
   return (byte & 0xC0) == 0x80;
 }
 
-/// Length of the multi-byte character at `at`, or 0 when it is not well-formed (Unicode, table
-/// 3-7) or, unless `controls`, is one that the broker does not accept.
-size_t character_size(const uint8_t* at, size_t left, bool controls) {
+/// Length of the character of three or four bytes at `at`, or 0 when it is not well-formed
+/// (Unicode, table 3-7) or, unless `controls`, is one that the broker does not accept.
+size_t long_character(const uint8_t* at, size_t left, bool controls) {
   const uint8_t first = at[0];
-  if (first < 0xC2) return 0;  // A continuation byte, or overlong.
-  if (first < 0xE0) {
-    if (left < 2 || !is_continuation(at[1])) return 0;
-    if (!controls && first == 0xC2 && at[1] < 0xA0) return 0;  // U+0080..U+009F
-    return 2;
-  }
   if (first < 0xF0) {
     if (left < 3 || !is_continuation(at[1]) || !is_continuation(at[2])) return 0;
     if (first == 0xE0 && at[1] < 0xA0) return 0;   // Overlong.
@@ -69,6 +63,16 @@ size_t character_size(const uint8_t* at, size_t left, bool controls) {
   // U+1FFFE, U+1FFFF and their likes in every plane.
   if (!controls && (at[1] & 0x0F) == 0x0F && at[2] == 0xBF && at[3] >= 0xBE) return 0;
   return 4;
+}
+
+/// The same for a character of any length but one.
+inline size_t character(const uint8_t* at, size_t left, bool controls) {
+  const uint8_t first = at[0];
+  if (first >= 0xE0) return long_character(at, left, controls);
+  if (first < 0xC2) return 0;  // A continuation byte, or overlong.
+  if (left < 2 || !is_continuation(at[1])) return 0;
+  if (!controls && first == 0xC2 && at[1] < 0xA0) return 0;  // U+0080..U+009F
+  return 2;
 }
 
 template <Rules kRules>
@@ -89,17 +93,18 @@ bool scan(std::string_view text) {
       std::memcpy(&word, end - 8, 8);
       if (suspects<kRules>(word) == 0) return true;
     }
-    // Then byte by byte to the end of the eight, or of the text.
+    // Then character by character to the end of the eight, or of the text.
     const uint8_t* const stop = end - at >= 8 ? at + 8 : end;
     while (at < stop) {
-      if (*at < 0x80) {
-        if (!valid_ascii<kRules>(*at)) return false;
+      if (*at >= 0x80) {
+        const size_t size = character(at, static_cast<size_t>(end - at), kRules.controls);
+        if (size == 0) return false;
+        at += size;
+      } else if (valid_ascii<kRules>(*at)) {
         ++at;
-        continue;
+      } else {
+        return false;
       }
-      const size_t size = character_size(at, static_cast<size_t>(end - at), kRules.controls);
-      if (size == 0) return false;
-      at += size;
     }
   }
   return true;

@@ -1,0 +1,112 @@
+#include "mqtt/utf8.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace tombo::mqtt {
+
+namespace {
+
+/// Code point by code point, as the standard's text says it.
+bool truth(std::string_view text, bool controls) {
+  for (size_t i = 0; i < text.size();) {
+    const auto byte = [&](size_t at) -> uint32_t {
+      return at < text.size() ? static_cast<uint8_t>(text[at]) : 0;
+    };
+    const uint32_t first = byte(i);
+    const uint32_t size = first < 0x80   ? 1
+                          : first < 0xC0 ? 0
+                          : first < 0xE0 ? 2
+                          : first < 0xF0 ? 3
+                          : first < 0xF8 ? 4
+                                         : 0;
+    if (size == 0) return false;
+    uint32_t point = size == 1 ? first : first & (0x7FU >> size);
+    for (uint32_t more = 1; more < size; ++more) {
+      if ((byte(i + more) & 0xC0) != 0x80) return false;
+      point = point << 6 | (byte(i + more) & 0x3F);
+    }
+    const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (point < least[size] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
+      return false;
+    const bool control = point < 0x20 || (point >= 0x7F && point <= 0x9F);
+    const bool none = (point >= 0xFDD0 && point <= 0xFDEF) || (point & 0xFFFE) == 0xFFFE;
+    if (!controls && (control || none)) return false;
+    i += size;
+  }
+  return true;
+}
+
+/// Asks for a copy of exact size, so that AddressSanitizer sees a read beyond it.
+template <class Function>
+bool ask(Function function, std::string_view text) {
+  const auto copy = std::make_unique<char[]>(text.size());
+  text.copy(copy.get(), text.size());
+  return function(std::string_view(copy.get(), text.size()));
+}
+
+void expect_truth(std::string_view text) {
+  EXPECT_EQ(ask(valid_utf8, text), truth(text, false)) << ::testing::PrintToString(text);
+  EXPECT_EQ(ask(well_formed_utf8, text), truth(text, true)) << ::testing::PrintToString(text);
+  const bool wild = text.find_first_of("+#") != std::string_view::npos;
+  EXPECT_EQ(ask(valid_utf8_without_wildcards, text), truth(text, false) && !wild)
+      << ::testing::PrintToString(text);
+}
+
+TEST(Utf8, agrees_with_the_truth_on_every_pair_of_bytes_and_place) {
+  for (const size_t place : {0, 6, 7, 10}) {
+    for (uint32_t pair = 0; pair < 0x10000; ++pair) {
+      std::string text(12, 'a');
+      text[place] = static_cast<char>(pair >> 8);
+      text[place + 1] = static_cast<char>(pair & 0xFF);
+      ASSERT_NO_FATAL_FAILURE(expect_truth(text));
+      if (HasFailure()) return;
+    }
+  }
+}
+
+TEST(Utf8, agrees_with_the_truth_on_long_forms) {
+  const uint8_t thirds[] = {0x7F, 0x80, 0x8F, 0x90, 0xAF, 0xB0, 0xBE, 0xBF, 0xC0};
+  const uint8_t fourths[] = {0x7F, 0x80, 0xBD, 0xBE, 0xC0};
+  for (uint32_t first = 0xC0; first <= 0xFF; ++first) {
+    for (uint32_t second = 0; second <= 0xFF; ++second) {
+      for (const uint8_t third : thirds) {
+        for (const uint8_t fourth : fourths) {
+          const char text[] = {static_cast<char>(first), static_cast<char>(second),
+                               static_cast<char>(third), static_cast<char>(fourth)};
+          expect_truth({text, 3});
+          expect_truth({text, 4});
+        }
+      }
+    }
+    if (HasFailure()) return;
+  }
+}
+
+TEST(Utf8, finds_a_fault_at_every_place_of_every_length) {
+  const std::string_view faults[] = {
+      std::string_view("\0", 1), "\x1F", "\x7F", "\x80", "\xC2", "\xE2\x82", "+", "#"};
+  for (size_t size = 0; size <= 40; ++size) {
+    expect_truth(std::string(size, 'z'));
+    for (size_t place = 0; place <= size; ++place) {
+      for (const std::string_view fault : faults) {
+        expect_truth(std::string(size, ' ').insert(place, fault));
+      }
+      expect_truth(std::string(size, '~').insert(place, "\xF0\x9F\x98\x80"));
+      expect_truth(std::string(size, '/').insert(place, "\xC3\xA9"));
+    }
+  }
+}
+
+TEST(Utf8, keeps_a_byte_order_mark_and_takes_an_empty_text) {
+  EXPECT_TRUE(valid_utf8("\xEF\xBB\xBFx"));  // [MQTT-1.5.4-3]
+  EXPECT_TRUE(valid_utf8(""));
+  EXPECT_TRUE(well_formed_utf8(std::string_view("\0", 1)));
+}
+
+}  // namespace
+
+}  // namespace tombo::mqtt
