@@ -14,6 +14,7 @@ from pathlib import Path
 
 START_TIMEOUT_S = 10
 STOP_TIMEOUT_S = 10
+TOMBO_OPTIONS = ("compatibility", "threads")
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:")
 
 
@@ -59,15 +60,15 @@ class Program:
         return Program(path, text.stdout + text.stderr, is_tombo,
                        (compatibility or "2.1") if is_tombo else "2.0", threads)
 
-    def own_lines(self, lines):
-        """What tombo alone understands; a test that sets one of them itself wins."""
+    def complete(self, lines):
+        """Adds what tombo alone understands and takes it out for others; a test's own line wins."""
         if not self.is_tombo:
-            return []
+            return [line for line in lines if line.split(" ", 1)[0] not in TOMBO_OPTIONS]
         given = {line.split(" ", 1)[0] for line in lines}
         own = [] if "compatibility" in given else [f"compatibility {self.compatibility}"]
         if self.threads and "threads" not in given:
             own.append(f"threads {self.threads}")
-        return own
+        return [*own, *lines]
 
 
 class Stream:
@@ -142,11 +143,11 @@ class Broker:
 
     def write_conf(self, *lines):
         """Global options go first, those of the listener (in `lines` after "listener:") last."""
+        lines = self.program.complete(lines)
         split = lines.index("listener:") if "listener:" in lines else len(lines)
         given = {line.split(" ", 1)[0] for line in lines}
         anonymous = [] if "allow_anonymous" in given else ["allow_anonymous true"]
-        whole = [*self.program.own_lines(lines), *anonymous, *lines[:split],
-                 f"listener {self.port} 127.0.0.1", *lines[split + 1:]]
+        whole = [*anonymous, *lines[:split], f"listener {self.port} 127.0.0.1", *lines[split + 1:]]
         self.conf_path.write_text(self.fill_in("\n".join(whole) + "\n"))
 
     @property
@@ -230,6 +231,16 @@ class Broker:
     def rss_bytes(self):
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
+
+    def open_files(self):
+        """What the descriptors of the process point to."""
+        found = []
+        for path in Path(f"/proc/{self.pid}/fd").iterdir():
+            try:
+                found.append(os.readlink(path))
+            except FileNotFoundError:  # Closed in between.
+                pass
+        return found
 
 
 @contextmanager

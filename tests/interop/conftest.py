@@ -8,7 +8,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import raw  # noqa: E402
-from broker import Broker, Program  # noqa: E402
+from broker import Broker, Program, running  # noqa: E402
 from clients import Paho  # noqa: E402
 
 DEFAULT_BROKER = Path(__file__).resolve().parents[2] / "build/release/bin/tombo"
@@ -85,6 +85,42 @@ def broker(start_broker, request):
     """A running broker; lines of @pytest.mark.conf(...) are added to its configuration."""
     marker = request.node.get_closest_marker("conf")
     return start_broker(*(marker.args if marker else ()))
+
+
+class Target:
+    """A broker that a module shares, and two clients who must never notice what happens there."""
+
+    def __init__(self, broker, generation):
+        self.broker, self.port, self.generation = broker, broker.port, generation
+        self.is_tombo = broker.is_tombo
+        self.listener, self.speaker = raw.RawClient(broker.port), raw.RawClient(broker.port, raw.V5)
+        self.listener.connect("bystander-1", keep_alive_s=0)
+        self.speaker.connect("bystander-2", keep_alive_s=0)
+        self.listener.subscribe("bystander", qos=1)
+        self.count = 0
+
+    def undisturbed(self):
+        self.count += 1
+        self.speaker.publish("bystander", str(self.count), qos=1)
+        assert self.listener.payloads(1) == [str(self.count)]
+        return True
+
+    def connected(self, level, client_id="bad", **options):
+        client = raw.RawClient(self.port, level)
+        client.connect(client_id, **options)
+        return client
+
+
+@pytest.fixture(scope="module", params=["2.0", "2.1"])
+def target(program, request):
+    """One broker for each generation; Debian's Mosquitto is of generation 2.0."""
+    if request.param == "2.1" and not program.is_tombo:
+        pytest.skip("a generation of tombo's")
+    with running(program, f"compatibility {request.param}") as broker:
+        target = Target(broker, request.param)
+        yield target
+        assert target.undisturbed()
+        assert broker.process.poll() is None
 
 
 @pytest.fixture(params=list(raw.LEVELS))

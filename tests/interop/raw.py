@@ -81,7 +81,8 @@ def packet(kind, body=b"", flags=0):
 def connect(client_id="", version=V311, clean=True, keep_alive_s=60, properties=(), will=None,
             username=None, password=None, flags=None, protocol_name=None):
     """`will` is a dict: topic, payload, qos, retain, properties."""
-    name = protocol_name or ("MQIsdp" if version == V31 else "MQTT")
+    standard_name = "MQIsdp" if version == V31 else "MQTT"
+    name = standard_name if protocol_name is None else protocol_name
     bits = 0x02 if clean else 0
     payload = field16(client_id)
     if will:
