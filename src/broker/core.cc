@@ -215,6 +215,7 @@ void Core::on_frame(Peer peer, const mqtt::Frame& frame) {
       LOG_TO(log(), LogType::debug, "Received PINGREQ from {}", name_of(peer.connection));
       LOG_TO(log(), LogType::debug, "Sending PINGRESP to {}", name_of(peer.connection));
       mqtt::encode_ping(PacketType::pingresp, control(peer));
+      ++stats_.messages_sent;
       return mark_dirty(peer);
     case PacketType::disconnect: return on_disconnect(peer, frame);
     case PacketType::auth: return on_auth(peer, frame);

@@ -242,9 +242,9 @@ void Core::on_session_timer(Session& session) {
 void Core::expire_session(SessionId id, Session& session, KeepPlace keep) {
   if (session.will != nullptr) publish_will(session);
   stop_replays(session);
-  give_back(session);
   remove_all_subscriptions(session);
   leave_all_groups(id, session);
+  give_back(session);
   clear_queues(session);
   if (keeps() && session.stored) record(StoreOp::Kind::session_delete, session);
   if (setup_.admission != nullptr && keep == KeepPlace::no) setup_.admission->leave_session();
