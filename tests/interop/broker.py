@@ -1,5 +1,6 @@
 """Runs the broker under test as a child process and waits on what can be observed of it."""
 import os
+import random
 import re
 import shutil
 import signal
@@ -30,9 +31,18 @@ def wait_until(condition, timeout_s=10.0, what="the condition"):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port outside the range from which outgoing connections take theirs, so that none of the
+    clients can take it while a broker restarts."""
+    first_ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for _ in range(1000):
+        port = random.randrange(10000, max(first_ephemeral, 20000))
+        with socket.socket() as probe:
+            try:
+                probe.bind(("0.0.0.0", port))
+                return port
+            except OSError:
+                continue
+    raise AssertionError("no free port found")
 
 
 def accepts(port, host="127.0.0.1"):
@@ -130,7 +140,7 @@ class Broker:
         self.folder = Path(tempfile.mkdtemp(prefix="interop-"))
         self.folder.chmod(0o777)  # A broker started by root drops to a user of its own.
         self.port = free_port()
-        self.arguments = arguments
+        self.arguments, self.environment = arguments, {}
         self.conf_path = self.folder / "mosquitto.conf"
         self.process = self.log = self.stdout = None
         if conf is None:
@@ -164,13 +174,13 @@ class Broker:
         words = [self.fill_in(word).replace("{conf}", str(self.conf_path)) for word in arguments]
         log_read, log_write = os.pipe()
         out_read, out_write = os.openpty()  # A terminal, so that stdio flushes every line.
-        environment = dict(os.environ, TZ="UTC")
-        for name in ("TOMBO_COMPATIBILITY", "MOSQUITTO_PERSISTENCE_LOCATION"):
-            environment.pop(name, None)
+        ours = {"TZ": "UTC", **self.environment}
+        inherited = {name: value for name, value in os.environ.items()
+                     if not name.startswith(("TOMBO_", "MOSQUITTO_"))}
         try:
             self.process = subprocess.Popen([self.program.path, *words], stdin=subprocess.DEVNULL,
-                                            stdout=out_write, stderr=log_write, env=environment,
-                                            cwd=self.folder)
+                                            stdout=out_write, stderr=log_write, cwd=self.folder,
+                                            env={**inherited, **ours})
         finally:
             os.close(log_write)
             os.close(out_write)

@@ -61,15 +61,15 @@ def program(pytestconfig):
 
 
 @pytest.fixture
-def start_broker(program, request):
-    """Starts brokers; each is stopped with SIGTERM at the end and must end with status 0."""
+def make_broker(program, request):
+    """Makes brokers that the test starts itself; those that still run at the end are stopped."""
     brokers = request.node.brokers = []
 
-    def start(*lines, **options):
+    def make(*lines, **options):
         broker = Broker(program, lines, **options)
         brokers.append(broker)
-        return broker.start()
-    yield start
+        return broker
+    yield make
     try:
         for broker in brokers:
             if broker.process and broker.process.returncode is None:
@@ -78,6 +78,12 @@ def start_broker(program, request):
         for broker in brokers:
             broker.kill()
             broker.remove_folder()
+
+
+@pytest.fixture
+def start_broker(make_broker):
+    """Starts brokers; each is stopped with SIGTERM at the end and must end with status 0."""
+    return lambda *lines, **options: make_broker(*lines, **options).start()
 
 
 @pytest.fixture
