@@ -46,6 +46,7 @@ class [[nodiscard]] Result {
   using value_type = T;
 
   template <ResultValueOf<T> U = T>
+  // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): ResultValueOf leaves out a Result.
   Result(U&& value)  // NOLINT(google-explicit-constructor): `return value;` is the point.
       : state_(std::in_place_index<0>, std::forward<U>(value)) {}
 

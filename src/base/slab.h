@@ -24,6 +24,7 @@ struct SlabId {
 
   constexpr explicit operator bool() const { return generation != 0; }
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 trips over the zero of the ordering.
   constexpr auto operator<=>(const SlabId&) const = default;
 
   [[nodiscard]] constexpr uint64_t packed() const { return uint64_t{generation} << 32 | index; }

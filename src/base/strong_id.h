@@ -20,6 +20,7 @@ class StrongId {
 
   [[nodiscard]] constexpr Int value() const { return value_; }
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy 14 trips over the zero of the ordering.
   constexpr auto operator<=>(const StrongId&) const = default;
 
   /// For boost::hash.

@@ -43,7 +43,7 @@ uint64_t TimerWheel::since_start_ms(Time time) const {
   // Unsigned, since Time::max() less an early start does not fit a signed number.
   const uint64_t ms = static_cast<uint64_t>(time.time_since_epoch().count()) -
                       static_cast<uint64_t>(start_.time_since_epoch().count());
-  return std::min(ms, kHorizon_ms - 1);
+  return std::min(ms, kHorizonMs - 1);
 }
 
 void TimerWheel::arm(Timer& timer, Time deadline) {
@@ -59,7 +59,7 @@ void TimerWheel::arm(Timer& timer, Time deadline) {
 
 void TimerWheel::place(Timer& timer, uint64_t due_ms) {
   DCHECK(due_ms > cursor_ms_);
-  const unsigned top_bit = static_cast<unsigned>(std::bit_width(due_ms ^ cursor_ms_)) - 1;
+  const auto top_bit = static_cast<unsigned>(std::bit_width((due_ms ^ cursor_ms_) | 1)) - 1;
   const unsigned level = top_bit / kSlotBits;
   const unsigned slot = (due_ms >> (level * kSlotBits)) % kSlots;
   timer.insert_before(head(level, slot));
@@ -85,7 +85,7 @@ std::optional<TimerWheel::Place> TimerWheel::first_occupied() const {
 void TimerWheel::begin_advance(Time now) {
   DCHECK(firing_.alone(), "advance() called from within fire()");
   // The horizon itself is never reached, so deadlines clamped to it never fire.
-  reached_ms_ = std::max(reached_ms_, std::min(since_start_ms(now), kHorizon_ms - 2));
+  reached_ms_ = std::max(reached_ms_, std::min(since_start_ms(now), kHorizonMs - 2));
   while (!overdue_.alone()) {
     TimerNode& timer = *overdue_.next_;
     timer.unlink();
@@ -128,8 +128,8 @@ std::optional<Time> TimerWheel::next_deadline() const {
   if (overdue_.alone() && firing_.alone()) {
     const std::optional<Place> first = first_occupied();
     if (!first) return std::nullopt;
-    constexpr auto kTick_ms = static_cast<uint64_t>(kTick.count());
-    due_ms = (first->begin_ms + kTick_ms - 1) / kTick_ms * kTick_ms;
+    constexpr auto kTickMs = static_cast<uint64_t>(kTick.count());
+    due_ms = (first->begin_ms + kTickMs - 1) / kTickMs * kTickMs;
   }
   return start_ + Duration(static_cast<int64_t>(due_ms));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -15,6 +16,7 @@ class TimerNode {
 
   TimerNode(const TimerNode&) = delete;
   TimerNode& operator=(const TimerNode&) = delete;
+  ~TimerNode() = default;
 
  private:
   friend class Timer;
@@ -35,6 +37,9 @@ class Timer : private TimerNode {
   Timer() = default;
 
   Timer(uint32_t timer_owner, uint8_t timer_kind) : owner(timer_owner), kind(timer_kind) {}
+
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
 
   ~Timer() { unlink(); }
 
@@ -103,7 +108,7 @@ class TimerWheel {
   static constexpr unsigned kLevels = 8;
   static constexpr unsigned kSlotBits = 6;
   static constexpr unsigned kSlots = 1u << kSlotBits;
-  static constexpr uint64_t kHorizon_ms = uint64_t{1} << (kLevels * kSlotBits);
+  static constexpr uint64_t kHorizonMs = uint64_t{1} << (kLevels * kSlotBits);
 
   struct Place {
     unsigned level;
@@ -119,11 +124,11 @@ class TimerWheel {
   void cascade(const Place& from);
 
   [[nodiscard]] const TimerNode& head(unsigned level, unsigned slot) const {
-    return heads_[level * kSlots + slot];
+    return heads_[size_t{level} * kSlots + slot];
   }
 
   [[nodiscard]] TimerNode& head(unsigned level, unsigned slot) {
-    return heads_[level * kSlots + slot];
+    return heads_[size_t{level} * kSlots + slot];
   }
 
   Time start_;
@@ -134,7 +139,7 @@ class TimerWheel {
   // A bit may be set for an empty list, since a timer leaves without telling the wheel; never the
   // other way round.
   mutable std::array<uint64_t, kLevels> occupied_{};
-  std::array<TimerNode, kLevels * kSlots> heads_;
+  std::array<TimerNode, size_t{kLevels} * kSlots> heads_;
 };
 
 }  // namespace tombo

@@ -245,13 +245,15 @@ class Model {
     return std::nullopt;
   }
 
-  size_t size() const { return armed_.size(); }
+  [[nodiscard]] size_t size() const { return armed_.size(); }
 
-  bool has_overdue() const { return !armed_.empty() && !std::get<0>(*armed_.begin()); }
+  [[nodiscard]] bool has_overdue() const {
+    return !armed_.empty() && !std::get<0>(*armed_.begin());
+  }
 
-  Time first_deadline() const { return std::get<1>(*armed_.begin()); }
+  [[nodiscard]] Time first_deadline() const { return std::get<1>(*armed_.begin()); }
 
-  Time reached() const { return reached_; }
+  [[nodiscard]] Time reached() const { return reached_; }
 
  private:
   using Entry = std::tuple<bool, Time, uint64_t, uint32_t>;

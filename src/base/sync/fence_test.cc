@@ -75,7 +75,8 @@ TEST(FenceRace, lets_nothing_be_freed_that_is_in_use) {
         EXPECT_GE(*seen, newest);
         newest = *seen;
         fence.pass(shard);
-        if (turn % 8 != 0) continue;
+        // Only one of them sleeps now and then: sleeping must not be what makes the others pass.
+        if (shard != 0 || turn % 8 != 0) continue;
         fence.set_idle(shard, true);
         std::this_thread::yield();
         fence.set_idle(shard, false);
@@ -83,7 +84,7 @@ TEST(FenceRace, lets_nothing_be_freed_that_is_in_use) {
       fence.set_idle(shard, true);
     });
   }
-  for (int i = 1; i <= 100; ++i) {
+  for (int i = 1; i <= 50; ++i) {
     const int* old = published.exchange(new int(i), std::memory_order_acq_rel);
     const Fence::Snapshot before = fence.snapshot();
     while (!fence.passed(before)) std::this_thread::yield();

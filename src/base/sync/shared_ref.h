@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
@@ -109,8 +110,11 @@ class SharedRef {
       SharedRef(SharedRef<U> other)  // NOLINT(google-explicit-constructor): as for pointers.
       : object_(other.release()) {}
 
-  SharedRef& operator=(SharedRef other) noexcept {
-    std::swap(object_, other.object_);
+  SharedRef& operator=(const SharedRef& other) { return *this = SharedRef(other); }
+
+  SharedRef& operator=(SharedRef&& other) noexcept {
+    SharedRef taken(std::move(other));
+    std::swap(object_, taken.object_);
     return *this;
   }
 
