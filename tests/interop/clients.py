@@ -1,4 +1,4 @@
-"""Debian's mosquitto_pub, mosquitto_sub, mosquitto_rr and paho-mqtt, with waits instead of sleeps."""
+"""Debian's mosquitto_pub, _sub, _rr and paho-mqtt, with waits instead of sleeps."""
 import os
 import queue
 import re
@@ -132,7 +132,8 @@ def properties_for(packet_name, **values):
 class Paho:
     """paho-mqtt with a thread; every verb waits until the broker has answered."""
 
-    def __init__(self, broker, version="mqttv311", client_id="", clean=True, connect=True, **options):
+    def __init__(self, broker, version="mqttv311", client_id="", clean=True, connect=True,
+                 **options):
         self.broker, self.version = broker, PAHO_VERSIONS[version]
         clean_words = {} if self.version == mqtt.MQTTv5 else {"clean_session": clean}
         self.client = mqtt.Client(client_id, protocol=self.version, reconnect_on_failure=False,

@@ -29,7 +29,8 @@ PROPERTIES = {
     "topic_alias_maximum": (0x22, "u16"), "topic_alias": (0x23, "u16"),
     "maximum_qos": (0x24, "u8"), "retain_available": (0x25, "u8"), "user_property": (0x26, "pair"),
     "maximum_packet_size": (0x27, "u32"), "wildcard_subscription_available": (0x28, "u8"),
-    "subscription_identifier_available": (0x29, "u8"), "shared_subscription_available": (0x2A, "u8"),
+    "subscription_identifier_available": (0x29, "u8"),
+    "shared_subscription_available": (0x2A, "u8"),
 }
 PROPERTY_NAMES = {number: (name, kind) for name, (number, kind) in PROPERTIES.items()}
 
@@ -353,7 +354,8 @@ class RawClient:
     def publish(self, topic, payload=b"", qos=0, **options):
         """Publishes and completes the handshake of its QoS; returns PUBACK or PUBREC."""
         packet_id = self.next_id() if qos else None
-        self.send(publish(topic, payload, qos, packet_id=packet_id, version=self.version, **options))
+        self.send(publish(topic, payload, qos, packet_id=packet_id, version=self.version,
+                          **options))
         if qos == 0:
             return None
         answer = self.wait_for(PUBACK if qos == 1 else PUBREC, packet_id)

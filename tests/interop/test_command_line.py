@@ -74,7 +74,8 @@ def test_c_p_and_v_together(start_broker):
     with Subscriber(broker, "-t", "x", "-i", "sub", "-C", "1") as subscriber:
         mosquitto_pub(broker, "-t", "x", "-m", "x", "-i", "pub")
         assert subscriber.finish() == ["x"]
-    for pattern in (r"Opening ipv4 listen socket on port {port}\.", r"Sending CONNACK to sub \(0, 0\)",
+    for pattern in (r"Opening ipv4 listen socket on port {port}\.",
+                    r"Sending CONNACK to sub \(0, 0\)",
                     r"Received PUBLISH from pub \(d0, q0, r0, m0, 'x', \.\.\. \(1 bytes\)\)",
                     r"Sending PUBLISH to sub \(d0, q0, r0, m0, 'x', \.\.\. \(1 bytes\)\)"):
         broker.log.wait(pattern.replace("{port}", str(broker.port)))

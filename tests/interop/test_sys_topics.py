@@ -1,4 +1,4 @@
-"""The $SYS tree: all topics, their form, that they follow what happens, that clients cannot write."""
+"""The $SYS tree: all topics, their form, what they count, and that clients cannot write there."""
 import re
 import time
 

@@ -101,7 +101,7 @@ def test_the_qos_of_the_will(raw_client, level, qos):
     assert watcher.collect(1)[0].qos == qos
 
 
-def test_a_retained_will(broker, raw_client, level):
+def test_a_retained_will(raw_client, level):
     watcher = watcher_of(raw_client, level)
     raw_client("victim", level, will={**WILL, "retain": True}).close()
     assert not watcher.collect(1)[0].retain
