@@ -159,6 +159,12 @@ def raw_client(broker):
 
 
 @pytest.fixture
+def v5_client(raw_client):
+    """Makes raw clients of MQTT 5."""
+    return lambda client_id=None, **options: raw_client(client_id, raw.V5, **options)
+
+
+@pytest.fixture
 def paho(broker):
     """Makes paho clients."""
     clients = []
