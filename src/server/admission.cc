@@ -1,0 +1,39 @@
+#include "server/admission.h"
+
+#include "base/check.h"
+
+namespace tombo::server {
+
+bool Places::enter() {
+  // Relaxed: the count alone matters, it hands nothing over. Taken first and checked then, so two
+  // threads never share the last place; at worst both are refused.
+  const int64_t before = taken_.fetch_add(1, std::memory_order_relaxed);
+  const int64_t limit = limit_.load(std::memory_order_relaxed);
+  if (limit < 0 || before < limit) return true;
+  leave();
+  return false;
+}
+
+Admission::Admission(const config::Config& config)
+    : listener_count_(config.listeners.size()),
+      listeners_(std::make_unique<Places[]>(listener_count_)) {
+  set_limits(config);
+}
+
+void Admission::set_limits(const config::Config& config) {
+  CHECK(config.listeners.size() == listener_count_);
+  connections_.set_limit(config.global_max_connections);
+  sessions_.set_limit(config.global_max_clients);
+  for (size_t i = 0; i < listener_count_; ++i) {
+    const int64_t limit = config.listeners[i].max_connections;
+    // As in Mosquitto 0 is no limit either.
+    listeners_[i].set_limit(limit == 0 ? -1 : limit);
+  }
+}
+
+Places& Admission::listener(size_t index) {
+  DCHECK(index < listener_count_);
+  return listeners_[index];
+}
+
+}  // namespace tombo::server

@@ -1,0 +1,179 @@
+#include "server/control.h"
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <string_view>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "config/diff.h"
+#include "mqtt/message.h"
+#include "server/clock.h"
+#include "server/version.h"
+
+namespace tombo::server {
+namespace {
+
+using MessageRef = SharedRef<const mqtt::Message>;
+
+/// Log lines at topics are of no use later.
+constexpr int64_t kLogExpiry_ms = 20'000;
+
+MessageRef retained_message(const SysTopics::Item& item) {
+  return mqtt::Message::make({.topic = item.topic,
+                              .properties = {},
+                              .payload = as_bytes(item.payload),
+                              .qos = mqtt::Qos::exactly_once,
+                              .retain = true});
+}
+
+MessageRef log_message(std::string_view topic, std::string_view line) {
+  return mqtt::Message::make({.topic = topic,
+                              .properties = {},
+                              .payload = as_bytes(line),
+                              .qos = mqtt::Qos::exactly_once,
+                              .expires_at_ms = read_clock().wall_ms + kLogExpiry_ms});
+}
+
+/// Bytes of memory that the process takes; asking the allocator would stop the shards.
+uint64_t memory_in_use() {
+  uint64_t all = 0;
+  uint64_t resident = 0;
+  std::ifstream("/proc/self/statm") >> all >> resident;
+  return resident * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+template <class F>
+void for_each_line(std::string_view text, F&& f) {
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    f(text.substr(0, end));
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+  }
+}
+
+}  // namespace
+
+void log_notices(Logger& log, const std::vector<config::Notice>& notices) {
+  for (const config::Notice& notice : notices) log.log(notice.type, notice.text);
+}
+
+void log_error(Logger& log, const Error& error) {
+  for_each_line(error.text, [&log](std::string_view line) { log.log(LogType::error, line); });
+}
+
+Control::Control(Origin origin, std::shared_ptr<const config::Config> config, LogSink& log_sink,
+                 ThreadLogger& log, Server& server)
+    : origin_(std::move(origin)),
+      config_(std::move(config)),
+      log_sink_(log_sink),
+      log_(log),
+      server_(server),
+      sys_topics_(version_text(config_->compatibility), config_->compatibility),
+      started_(read_clock().time) {}
+
+void Control::run() {
+  log_sink_.set_topic_writer([this](std::string_view topic, std::string_view line) {
+    std::vector<MessageRef> messages;
+    messages.push_back(log_message(topic, line));
+    server_.inject(std::move(messages));
+  });
+  if (config_->sys_interval != 0) update_sys(read_clock());
+  for (;;) {
+    const Now now = read_clock();
+    if (next_sys_update_ && *next_sys_update_ <= now.time) update_sys(now);
+    std::optional<Duration> timeout;
+    if (next_sys_update_) timeout = *next_sys_update_ - now.time;
+    const Signal signal = wait_signal(timeout);
+    if (signal == Signal::stop) break;
+    on_signal(signal);
+  }
+  log_sink_.set_topic_writer({});
+  report_lost_lines();
+}
+
+void Control::on_signal(Signal signal) {
+  switch (signal) {
+    case Signal::none:
+    case Signal::stop:
+      return;
+    case Signal::reload:
+      return reload();
+    case Signal::save:
+      return log_.log(LogType::info, "Persistence is off, so there is nothing to save.");
+    case Signal::print_tree:
+      return print_tree();
+    case Signal::reopen_log:
+      return reopen_log();
+  }
+}
+
+void Control::reload() {
+  log_.log(LogType::info, "Reloading config.");
+  config::DiskFiles files;
+  const Result<config::ParseOutcome> fresh =
+      config::load(files, origin_.command_line, origin_.environment);
+  if (!fresh) {
+    log_error(log_, fresh.error());
+    log_.log(LogType::error, "Error: The configuration was not reloaded, the old one stays.");
+    return reopen_log();
+  }
+  log_notices(log_, fresh->notices);
+  config::Reloaded reloaded = config::reload(*config_, fresh->config);
+  for (const config::Change& change : reloaded.changes) {
+    log_.log(change.needs_restart ? LogType::warning : LogType::info, change.text());
+  }
+  config_ = std::make_shared<const config::Config>(std::move(reloaded.config));
+  reopen_log();
+  log_.set_types(config_->log.log_type);
+  server_.reconfigure(config_);
+  plan_sys_update(read_clock());
+}
+
+void Control::reopen_log() {
+  const Result<void> opened = log_sink_.open(config_->log);
+  if (!opened) log_error(log_, opened.error());
+}
+
+void Control::print_tree() {
+  fmt::print("{}", server_.subscription_tree());
+  std::fflush(stdout);
+}
+
+void Control::plan_sys_update(Now now) {
+  next_sys_update_.reset();
+  if (config_->sys_interval == 0) return;
+  const Duration interval = std::chrono::seconds(config_->sys_interval);
+  // Mosquitto 2.1 updates at multiples of the interval of the wall clock, 2.0 from its start on.
+  const Duration since_last = config_->is_v2_0() ? (now.time - started_) % interval
+                                                 : Duration(now.wall_ms % interval.count());
+  next_sys_update_ = now.time + interval - since_last;
+}
+
+void Control::update_sys(Now now) {
+  SysSample sample;
+  sample.stats = server_.stats();
+  sample.at_s = std::chrono::duration<double>(now.time - started_).count();
+  sample.heap_bytes = memory_in_use();
+  std::vector<MessageRef> messages;
+  for (const SysTopics::Item& item : sys_topics_.update(sample)) {
+    messages.push_back(retained_message(item));
+  }
+  server_.inject(std::move(messages));
+  report_lost_lines();
+  plan_sys_update(now);
+}
+
+void Control::report_lost_lines() {
+  const uint64_t lost = log_sink_.take_lost();
+  if (lost == 0) return;
+  LOG_TO(log_, LogType::warning,
+         "{} lines of the log were lost, because they came faster than they could be written.",
+         lost);
+}
+
+}  // namespace tombo::server

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "config/command_line.h"
+#include "config/draft.h"
+#include "server/log_sink.h"
+#include "server/server.h"
+#include "server/signals.h"
+#include "server/sys_topics.h"
+
+namespace tombo::server {
+
+/// What the process was started with, for reading the configuration again.
+struct Origin {
+  config::CommandLine command_line;
+  config::Environment environment;
+};
+
+/// The thread that an operator talks to: signals, reloading, $SYS. It sleeps until a signal comes
+/// or $SYS is due.  Home: the main thread.
+class Control {
+ public:
+  Control(Origin origin, std::shared_ptr<const config::Config> config, LogSink& log_sink,
+          ThreadLogger& log, Server& server);
+
+  /// Until SIGINT or SIGTERM. The server runs before and after.
+  void run();
+
+ private:
+  void on_signal(Signal signal);
+  void reload();
+  void reopen_log();
+  void print_tree();
+  void plan_sys_update(Now now);
+  void update_sys(Now now);
+  void report_lost_lines();
+
+  Origin origin_;
+  std::shared_ptr<const config::Config> config_;
+  LogSink& log_sink_;
+  ThreadLogger& log_;
+  Server& server_;
+  SysTopics sys_topics_;
+  Time started_;
+  std::optional<Time> next_sys_update_;
+};
+
+/// Logs notices in their order.
+void log_notices(Logger& log, const std::vector<config::Notice>& notices);
+/// Logs each line of an error.
+void log_error(Logger& log, const Error& error);
+
+}  // namespace tombo::server

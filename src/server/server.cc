@@ -1,0 +1,213 @@
+#include "server/server.h"
+
+#include <algorithm>
+#include <iterator>
+#include <latch>
+#include <sched.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "base/check.h"
+#include "net/endpoint.h"
+#include "net/listener.h"
+
+namespace tombo::server {
+namespace {
+
+namespace mail = broker::mail;
+
+/// Time for the last bytes to reach clients at a clean end.
+constexpr Duration kFinishLimit{1000};
+/// Mail that sets off other mail (retained messages, shared subscriptions) takes a few turns.
+constexpr int kSettleRoundsMin = 4;
+constexpr int kSettleRoundsMax = 100;
+constexpr uint16_t kPrivilegedPorts = 1024;
+
+unsigned shards_for(const config::Config& config) {
+  if (config.threads != 0) return std::min(config.threads, config::kThreadsMax);
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  // The cores this process may use, which in a container are fewer than there are.
+  const int count = ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
+  return std::clamp(static_cast<unsigned>(count), 1U, config::kThreadsMax);
+}
+
+uint64_t random_seed() {
+  uint64_t seed = 0;
+  CHECK(::getrandom(&seed, sizeof seed, 0) == ssize_t{sizeof seed});
+  return seed;
+}
+
+net::ListenPlace place_of(const config::ListenerConfig& listener) {
+  net::ListenPlace place{
+      .host = listener.host, .port = listener.port, .device = listener.bind_interface};
+  switch (listener.socket_domain) {
+    case config::SocketDomain::any:
+      place.family = net::Family::any;
+      break;
+    case config::SocketDomain::ipv4:
+      place.family = net::Family::ipv4;
+      break;
+    case config::SocketDomain::ipv6:
+      place.family = net::Family::ipv6;
+      break;
+  }
+  return place;
+}
+
+}  // namespace
+
+Server::Server(std::shared_ptr<const config::Config> config, LogSink& log_sink)
+    : config_(std::move(config)),
+      log_sink_(log_sink),
+      admission_(*config_),
+      fence_(shards_for(*config_)) {
+  const unsigned count = shards_for(*config_);
+  const uint64_t hash_seed = random_seed();
+  if (count > 1) interest_ = std::make_unique<broker::InterestTable>(hash_seed);
+  for (unsigned i = 0; i < count; ++i) {
+    broker::BrokerSetup setup;
+    setup.shard = broker::ShardId(static_cast<uint8_t>(i));
+    setup.shards = count;
+    setup.config = config_;
+    setup.interest = interest_.get();
+    setup.store = &store_;
+    setup.admission = &admission_;
+    setup.hash_seed = hash_seed;
+    setup.random_seed = random_seed();
+    shards_.push_back(std::make_unique<Shard>(
+        std::move(setup), ShardCommons{admission_, log_sink_, fence_, interest_.get()}));
+  }
+}
+
+Server::~Server() {
+  stop();
+}
+
+Result<void> Server::listen(Logger& log) {
+  if (config_->local_only) {
+    for (const char* line :
+         {"Starting in local only mode. Connections will only be possible from clients running on "
+          "this machine.",
+          "Create a configuration file which defines a listener to allow remote access.",
+          "For more details see https://mosquitto.org/documentation/authentication-methods/"}) {
+      log.log(LogType::warning, line);
+    }
+  }
+  for (size_t i = 0; i < config_->listeners.size(); ++i) {
+    Result<void> listening = listen_at_all_addresses(static_cast<uint16_t>(i), log);
+    // In local only mode one of the two loopback addresses is enough.
+    if (!listening && !config_->local_only) return listening;
+  }
+  if (ports_.empty()) return Error{"Error: No listener could be opened."};
+  return {};
+}
+
+Result<void> Server::listen_at_all_addresses(uint16_t index, Logger& log) {
+  const config::ListenerConfig& listener = config_->listeners[index];
+  const Result<std::vector<net::Endpoint>> endpoints = net::resolve(place_of(listener));
+  if (!endpoints) {
+    LOG_TO(log, LogType::error, "Error creating listener: {}.", endpoints.error().text);
+    return endpoints.error();
+  }
+  for (const net::Endpoint& endpoint : *endpoints) {
+    LOG_TO(log, LogType::info, "Opening {} listen socket on port {}.",
+           endpoint.is_ipv6() ? "ipv6" : "ipv4", listener.port);
+    Result<std::vector<net::Socket>> sockets = net::listen_at(endpoint, shard_count());
+    if (!sockets) {
+      if (listener.port < kPrivilegedPorts && ::geteuid() != 0) {
+        log.log(LogType::error,
+                "If you are trying to bind to a privileged port (<1024), try using setcap and do "
+                "not start the broker as root:");
+        log.log(LogType::error, "    sudo setcap 'CAP_NET_BIND_SERVICE=+ep' /usr/sbin/mosquitto");
+      }
+      LOG_TO(log, LogType::error, "Error: {}", sockets.error().text);
+      return sockets.error();
+    }
+    ports_.push_back(net::port_of(sockets->front()));
+    for (size_t i = 0; i < shards_.size(); ++i) {
+      shards_[i]->add_listener({std::move((*sockets)[i]), index});
+    }
+  }
+  return {};
+}
+
+void Server::start() {
+  std::vector<Shard*> all;
+  for (const std::unique_ptr<Shard>& shard : shards_) all.push_back(shard.get());
+  for (Shard* shard : all) shard->start(all);
+  running_ = true;
+}
+
+void Server::stop() {
+  if (!std::exchange(running_, false)) return;
+  on_all_shards([](Shard& shard, size_t /*index*/) {
+    shard.close_listeners();
+    shard.deliver(mail::Shutdown{mail::Shutdown::Step::publish_wills});
+  });
+  let_mail_settle();
+  on_all_shards([](Shard& shard, size_t /*index*/) {
+    shard.deliver(mail::Shutdown{mail::Shutdown::Step::disconnect});
+    shard.finish(kFinishLimit);
+  });
+  for (const std::unique_ptr<Shard>& shard : shards_) shard->join();
+}
+
+/// Waits until the mail that shards have for each other has been dealt with, or for so many turns
+/// that it is not the wills that keep them busy.
+void Server::let_mail_settle() {
+  for (int round = 0; round < kSettleRoundsMax; ++round) {
+    std::vector<char> busy(shards_.size());
+    on_all_shards([&busy](Shard& shard, size_t index) { busy[index] = !shard.is_quiet(); });
+    const bool quiet = std::ranges::count(busy, char{0}) == std::ssize(busy);
+    if (quiet && round >= kSettleRoundsMin) return;
+  }
+}
+
+void Server::on_all_shards(const std::function<void(Shard&, size_t)>& order) {
+  // Shared, because the last shard may still be on its way out of count_down() when we are awake.
+  const auto done = std::make_shared<std::latch>(std::ssize(shards_));
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    shards_[i]->order([&order, done, i](Shard& here) {
+      order(here, i);
+      done->count_down();
+    });
+  }
+  done->wait();
+}
+
+void Server::reconfigure(std::shared_ptr<const config::Config> config) {
+  config_ = std::move(config);
+  admission_.set_limits(*config_);
+  on_all_shards([this](Shard& shard, size_t /*index*/) { shard.reconfigure(config_); });
+}
+
+void Server::inject(std::vector<SharedRef<const mqtt::Message>> messages) {
+  if (messages.empty()) return;
+  auto batch = std::make_unique<Shard::MailBatch>();
+  for (SharedRef<const mqtt::Message>& message : messages) {
+    message->share_across_shards();
+    batch->items.emplace_back(mail::Inject{std::move(message)});
+  }
+  // Any shard will do: a message is routed from there as if it had been published there.
+  shards_.front()->post(std::move(batch));
+}
+
+broker::Stats Server::stats() const {
+  broker::Stats sum;
+  for (const std::unique_ptr<Shard>& shard : shards_) sum.add(shard->stats());
+  return sum;
+}
+
+std::string Server::subscription_tree() {
+  std::vector<std::string> trees(shards_.size());
+  on_all_shards([&trees](Shard& shard, size_t index) { trees[index] = shard.subscription_tree(); });
+  std::string all;
+  for (const std::string& tree : trees) all += tree;
+  return all;
+}
+
+}  // namespace tombo::server

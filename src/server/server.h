@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "base/sync/fence.h"
+#include "broker/broker.h"
+#include "broker/interest.h"
+#include "config/config.h"
+#include "net/socket.h"
+#include "server/admission.h"
+#include "server/log_sink.h"
+#include "server/shard.h"
+#include "store/memory_store.h"
+
+namespace tombo::server {
+
+/// The shards of a broker with all they need, built from a Config: who starts and stops what, and
+/// in which order.  Home: the control thread.
+/// ```
+/// Server server(config, log_sink);
+/// Result<void> listening = server.listen(log);
+/// if (!listening) return listening.error().code;
+/// server.start();
+/// ... server.inject("$SYS/broker/uptime", "10 seconds", retained) ...
+/// server.stop();
+/// ```
+class Server {
+ public:
+  Server(std::shared_ptr<const config::Config> config, LogSink& log_sink);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  /// Opens a socket of every shard for each address of each listener. Logs what it opens and what
+  /// fails; the error needs no further line.
+  Result<void> listen(Logger& log);
+  /// Starts the threads.
+  void start();
+  /// The clean end: no new connections, wills to those who are still there, DISCONNECT for
+  /// everybody, and a short while to get it all written. Does nothing when it does not run.
+  void stop();
+
+  /// Hands a new configuration to all shards. Requires: the same listeners.
+  void reconfigure(std::shared_ptr<const config::Config> config);
+
+  /// Publishes messages of the broker's own, also from the log's thread.
+  void inject(std::vector<SharedRef<const mqtt::Message>> messages);
+
+  /// The numbers of all shards, summed; wakes none of them.
+  [[nodiscard]] broker::Stats stats() const;
+  /// The subscriptions of all shards as text.
+  [[nodiscard]] std::string subscription_tree();
+
+  [[nodiscard]] unsigned shard_count() const { return static_cast<unsigned>(shards_.size()); }
+
+  /// The ports that are open, in the order of listeners and addresses. For tests, which open port
+  /// 0.
+  [[nodiscard]] const std::vector<uint16_t>& ports() const { return ports_; }
+
+ private:
+  Result<void> listen_at_all_addresses(uint16_t index, Logger& log);
+  /// Carries `order(shard, index)` out on every shard's thread and waits until all have.
+  void on_all_shards(const std::function<void(Shard&, size_t)>& order);
+  void let_mail_settle();
+
+  std::shared_ptr<const config::Config> config_;
+  LogSink& log_sink_;
+  Admission admission_;
+  store::MemoryStore store_;
+  Fence fence_;
+  std::unique_ptr<broker::InterestTable> interest_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<uint16_t> ports_;
+  bool running_ = false;
+};
+
+}  // namespace tombo::server

@@ -1,0 +1,256 @@
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sys/uio.h>
+#include <utility>
+
+#include "base/check.h"
+#include "net/tcp.h"
+#include "server/shard.h"
+
+// What a turn does with sockets: accept, read, write, close.
+namespace tombo::server {
+namespace {
+
+using broker::CloseCause;
+using broker::ConnectionId;
+using net::IoResult;
+
+/// Connections taken from one listening socket in a turn.
+constexpr int kAcceptsPerTurn = 64;
+/// Writes to one socket in one go, each up to a FlushBuffer.
+constexpr int kWritesPerTurn = 16;
+/// A listener that is out of descriptors is tried again after this.
+constexpr Duration kGateRest{200};
+
+/// Mosquitto's view: a peer that is gone has closed its connection, whether politely or not.
+CloseCause cause_of(int error) {
+  return error == ECONNRESET || error == EPIPE ? CloseCause::by_peer : CloseCause::error;
+}
+
+/// "ADDR" of "ADDR:PORT".
+std::string_view without_port(std::string_view peer) {
+  return peer.substr(0, peer.rfind(':'));
+}
+
+}  // namespace
+
+void Shard::add_listener(ListeningSocket listening) {
+  const auto number = static_cast<uint32_t>(gates_.size());
+  Gate& gate =
+      gates_.emplace_back(Gate{net::Listener(std::move(listening.socket)), listening.listener});
+  gate.listener.set_no_delay(config_->set_tcp_nodelay);
+  CHECK(loop_.add(gate.listener.descriptor(), gate_tag(number), net::Interest::read),
+        "cannot watch a listening socket");
+}
+
+void Shard::on_event(const net::Event& event) {
+  const auto upper = static_cast<uint32_t>(event.tag >> 32);
+  if (upper == kGateTag) {
+    const auto number = static_cast<uint32_t>(event.tag);
+    if (number < gates_.size()) accept(gates_[number], number);
+  } else if (upper == kLingerTag) {
+    lingering_.on_event(event.tag);
+  } else {
+    on_connection_event(ConnectionId::from_packed(event.tag), event);
+  }
+}
+
+void Shard::on_connection_event(ConnectionId id, const net::Event& event) {
+  Link* link = links_.find(id);
+  if (link == nullptr) return;  // Closed earlier in this turn.
+  if (event.writable && link->blocked) {
+    link->blocked = false;
+    loop_.change(link->transport->descriptor(), id.packed(), link->interest());
+    write(id);
+    link = links_.find(id);
+    if (link == nullptr) return;
+  }
+  if (link->reading && (event.readable || event.broken)) {
+    read(id, *link);
+  } else if (event.broken) {
+    // Nobody reads, but the loop would tell it again and again.
+    drop(id, *link, CloseCause::by_peer, 0);
+  }
+}
+
+void Shard::accept(Gate& gate, uint32_t number) {
+  using Kind = net::Listener::Accepted::Kind;
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    net::Listener::Accepted accepted = gate.listener.accept();
+    switch (accepted.kind) {
+      case Kind::connection:
+        gate.complained = false;
+        open(std::move(accepted), gate);
+        break;
+      case Kind::lost:
+        break;
+      case Kind::refused:
+        complain(gate, accepted.error);
+        break;
+      case Kind::none:
+        return;
+      case Kind::exhausted:
+        complain(gate, accepted.error);
+        gate.resting = true;
+        loop_.change(gate.listener.descriptor(), gate_tag(number), net::Interest::none);
+        retry_gates_at_ = now_.time + kGateRest;
+        return;
+    }
+  }
+}
+
+void Shard::complain(Gate& gate, int error) {
+  if (std::exchange(gate.complained, true)) return;
+  if (error == EMFILE || error == ENFILE) {
+    log_.log(LogType::warning,
+             "Unable to accept new connection, system socket count has been exceeded. Try "
+             "increasing \"ulimit -n\" or equivalent.");
+  } else {
+    LOG_TO(log_, LogType::warning, "Unable to accept new connection: {}.", std::strerror(error));
+  }
+}
+
+void Shard::retry_gates() {
+  if (!retry_gates_at_ || now_.time < *retry_gates_at_) return;
+  retry_gates_at_.reset();
+  for (uint32_t number = 0; number < gates_.size(); ++number) {
+    Gate& gate = gates_[number];
+    if (!std::exchange(gate.resting, false)) continue;
+    loop_.change(gate.listener.descriptor(), gate_tag(number), net::Interest::read);
+  }
+}
+
+void Shard::open(net::Listener::Accepted accepted, const Gate& gate) {
+  const config::ListenerConfig& listener = config_->listeners[gate.index];
+  const bool talkative = config_->connection_messages;
+  if (!commons_.admission.listener(gate.index).enter()) {
+    if (talkative) {
+      LOG_TO(log_, LogType::notice, "Client connection from {} denied: max_connections exceeded.",
+             without_port(accepted.peer));
+    }
+    return;
+  }
+  if (talkative) {
+    LOG_TO(log_, LogType::notice, "New connection from {} on port {}.", accepted.peer,
+           listener.port);
+  }
+  const ConnectionId id = broker_.on_open({accepted.peer, gate.index}, now_);
+  tie(id, std::make_unique<net::TcpTransport>(std::move(accepted.socket)), gate.index);
+}
+
+void Shard::tie(ConnectionId id, std::unique_ptr<net::Transport> transport, uint16_t listener) {
+  Link& link = links_.tie(id, std::move(transport), listener);
+  if (loop_.add(link.transport->descriptor(), id.packed(), link.interest())) return;
+  drop(id, link, CloseCause::error, errno);
+}
+
+void Shard::read(ConnectionId id, Link& link) {
+  const IoResult result = link.transport->read(*scratch_);
+  switch (result.kind) {
+    case IoResult::Kind::done:
+      broker_.on_bytes(id, Bytes(scratch_->data(), result.count), now_);
+      // A burst for a subscriber of this shard must not pile up in its queue until the turn ends.
+      deliver_own();
+      if (broker_.output().wants_flush) write_dirty();
+      return;
+    case IoResult::Kind::blocked:
+      return;
+    case IoResult::Kind::ended:
+      return drop(id, link, CloseCause::by_peer, 0);
+    case IoResult::Kind::failed:
+      return drop(id, link, cause_of(result.error), result.error);
+  }
+}
+
+/// Writes for all connections that the broker has something for.
+void Shard::write_dirty() {
+  broker::Output& output = broker_.output();
+  output.wants_flush = false;
+  if (output.dirty.empty()) return;
+  ids_.swap(output.dirty);
+  for (const ConnectionId id : ids_) write(id);
+  ids_.clear();
+}
+
+void Shard::resume_writes() {
+  if (again_.empty()) return;
+  std::vector<ConnectionId> again;
+  again.swap(again_);
+  for (const ConnectionId id : again) write(id);
+}
+
+void Shard::write(ConnectionId id) {
+  Link* link = links_.find(id);
+  if (link == nullptr || link->blocked) return;
+  for (int i = 0; i < kWritesPerTurn; ++i) {
+    const Written written = write_once(id, *link);
+    if (written == Written::more) continue;
+    if (written == Written::blocked) {
+      link->blocked = true;
+      loop_.change(link->transport->descriptor(), id.packed(), link->interest());
+    } else if (written == Written::failed) {
+      drop(id, *link, cause_of(errno), errno);
+    }
+    return;
+  }
+  again_.push_back(id);
+}
+
+Shard::Written Shard::write_once(ConnectionId id, Link& link) {
+  flush_buffer_.clear();
+  if (!broker_.gather(id, flush_buffer_, now_)) return Written::all;
+  std::array<iovec, broker::FlushBuffer::kSlices> slices;
+  size_t count = 0;
+  for (const broker::Slice& slice : flush_buffer_.slices()) {
+    DCHECK(count < slices.size());
+    // The type is older than const; nobody writes there.
+    slices[count++] = {const_cast<uint8_t*>(slice.data), slice.size};
+  }
+  const IoResult result = link.transport->write({slices.data(), count});
+  if (result.kind == IoResult::Kind::failed) {
+    flush_buffer_.clear();
+    errno = result.error;
+    return Written::failed;
+  }
+  const bool complete = result.count == flush_buffer_.size();
+  const bool more = broker_.wrote(id, flush_buffer_, result.count);
+  if (!complete) return Written::blocked;
+  return more ? Written::more : Written::all;
+}
+
+/// Closes what the broker has ended. Its last words have been written by now, or never will be.
+void Shard::close_ended() {
+  broker::Output& output = broker_.output();
+  if (output.close.empty()) return;
+  ids_.swap(output.close);
+  for (const ConnectionId id : ids_) {
+    Link* link = links_.find(id);
+    if (link == nullptr) continue;
+    loop_.remove(link->transport->descriptor());
+    commons_.admission.listener(link->listener).leave();
+    lingering_.add(links_.untie(*link)->finish(), now_.time);
+    broker_.on_closed(id, CloseCause::by_broker, {}, now_);
+  }
+  ids_.clear();
+}
+
+void Shard::apply_reading() {
+  broker::Output& output = broker_.output();
+  for (const auto& [id, reading] : output.reading) {
+    Link* link = links_.find(id);
+    if (link == nullptr || link->reading == reading) continue;
+    link->reading = reading;
+    loop_.change(link->transport->descriptor(), id.packed(), link->interest());
+  }
+  output.reading.clear();
+}
+
+/// Ends a connection whose socket has ended.
+void Shard::drop(ConnectionId id, Link& link, CloseCause cause, int error) {
+  commons_.admission.listener(link.listener).leave();
+  links_.untie(link).reset();
+  broker_.on_closed(id, cause, error == 0 ? "" : std::strerror(error), now_);
+}
+
+}  // namespace tombo::server
