@@ -148,8 +148,8 @@ constexpr Option kOptions[] = {
    behaviour<&Config::user>(ValueType::text, &replace_text<&Config::user>)},
 
   // Of the snapshot file, which is only written with persistence.
-  {"autosave_interval", kGlobal, "1800", kYes, kAll, kNoEffect, {ValueType::integer, &check_integer},
-   "Accepted; there is nothing to save without persistence."},
+  {"autosave_interval", kGlobal, "1800", kYes, kAll, kNoEffect,
+   {ValueType::integer, &check_integer}, "Accepted; there is nothing to save without persistence."},
   {"autosave_on_changes", kGlobal, "false", kYes, kAll, kNoEffect,
    {ValueType::boolean, &check_boolean}, "Accepted; there is nothing to save without persistence."},
   {"persistence", kGlobal, "false", kYes, kAll, kDiffers, {ValueType::boolean, &refuse_true},

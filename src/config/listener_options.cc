@@ -22,17 +22,20 @@ constexpr std::string_view kNewClients = "On reload for clients that connect aft
 constexpr Option kOptions[] = {
   {"listener", kGlobal, "none: local-only mode", kNo, kAll, kDiffers,
    {ValueType::words, &set_listener},
-   "TCP only; port 0 with the path of a Unix socket is not supported yet. Two equal listeners are an "
-   "error. A listener added or removed in the file needs a restart; Mosquitto refuses the reload."},
+   "TCP only; port 0 with the path of a Unix socket is not supported yet. Two equal listeners are "
+   "an error. A listener added or removed in the file needs a restart; Mosquitto refuses the "
+   "reload."},
   {"port", kGlobal, "1883", kNo, kAll, kSupported, {ValueType::integer, &set_port},
    "Port of the default listener.", "Please use 'listener' instead."},
-  {"bind_address", kGlobal, "all addresses", kNo, kAll, kDiffers, {ValueType::text, &set_bind_address},
+  {"bind_address", kGlobal, "all addresses", kNo, kAll, kDiffers,
+   {ValueType::text, &set_bind_address},
    "Address of the default listener. A name that does not resolve is found when the listener is "
    "opened.", "Please use 'listener' instead."},
   {"bind_interface", kDefault, "none", kNo, kAll, kSupported,
    text_option<&ListenerConfig::bind_interface>()},
   {"socket_domain", kDefault, "both", kNo, kAll, kSupported,
-   behaviour<&ListenerConfig::socket_domain>(ValueType::words, &set_socket_domain), "ipv4 or ipv6."},
+   behaviour<&ListenerConfig::socket_domain>(ValueType::words, &set_socket_domain),
+   "ipv4 or ipv6."},
   {"protocol", kDefault, "mqtt", kNo, kAll, kDiffers,
    behaviour<&ListenerConfig::protocol>(ValueType::words, &set_protocol),
    "mqtt; websockets and http_api are not supported yet."},

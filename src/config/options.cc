@@ -20,8 +20,8 @@ std::vector<Option> all_tables() {
 }  // namespace
 
 std::span<const Option> options() {
-  static const std::vector<Option> all = all_tables();
-  return all;
+  static const std::vector<Option> kAll = all_tables();
+  return kAll;
 }
 
 const Option* find_option(std::string_view name) {

@@ -79,7 +79,7 @@ Result<void> Parser::on_option(const Option& option, std::string_view name, std:
     Result<void> refused = option.behaviour.set(draft_, name, rest);
     return refused ? enter_scope(option) : refused;
   }
-  const Result<void> entered = enter_scope(option);
+  Result<void> entered = enter_scope(option);
   if (!entered) return entered;
   if (!option.instead.empty() && !draft_.config.is_v2_0()) {
     draft_.note(LogType::notice,
@@ -124,7 +124,7 @@ Result<void> Parser::on_include_dir(std::string_view rest, bool is_main_file) {
   Result<std::vector<std::string>> names = files_.list(*directory);
   if (!names) return names.error();
   for (const std::string& name : in_include_order(std::move(*names))) {
-    const Result<void> read = read_included_file(fmt::format("{}/{}", *directory, name));
+    Result<void> read = read_included_file(fmt::format("{}/{}", *directory, name));
     if (!read) return read;
   }
   return {};

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <map>
 #include <span>
 #include <string>
@@ -6,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "config/files_in_memory.h"
 #include "config/options.h"
 #include "config/parser.h"
@@ -254,6 +257,26 @@ TEST(ParserErrors, names_every_file_on_the_way) {
             "Error: Unknown configuration variable \"bogus\".\nError found at d/b.conf:3.\n"
             "Error found at t.conf:2.");
   EXPECT_EQ(error.code, 3);
+}
+
+// Pieces of real files in random order: whatever comes, an error says where.
+TEST(ParserErrors, name_a_place_for_any_input) {
+  constexpr std::string_view kPieces[] = {" ",     "\n",   "\n",   "\r\n", "#", "\t", "1",   "-7",
+                                          "65535", "true", "\xff", "::1",  "d", "s",  "2.0", ","};
+  Random random(42);
+  for (int run = 0; run < 20000; ++run) {
+    std::string text;
+    for (uint64_t left = random.below(12); left > 0; --left) {
+      const bool name = random.below(2) == 0;
+      text += name ? options()[random.below(options().size())].name
+                   : kPieces[random.below(std::size(kPieces))];
+      if (name) text += ' ';
+    }
+    const Error error = error_of({{"t.conf", text}, {"d/a.conf", text}});
+    if (error.code == 0) continue;
+    EXPECT_EQ(error.code, 3) << text;
+    EXPECT_NE(error.text.find("\nError found at "), std::string::npos) << text;
+  }
 }
 
 TEST(ParserErrors, of_a_missing_file_have_status_1) {
