@@ -80,6 +80,8 @@ class Core {
     uint8_t options = 0;
     uint32_t subscription_id = 0;
   };
+  /// Where a delivery comes from: a publish, or the replay of retained messages.
+  enum class Source : uint8_t { live, replay };
   /// What came of writing a PUBLISH.
   enum class Written : uint8_t { yes, no_room, too_large };
   /// Traffic to another shard.
@@ -139,7 +141,7 @@ class Core {
   bool check_keep_alive(Peer peer, const mqtt::Connect& packet);
   void refuse_malformed_connect(Peer peer, const mqtt::Connect& packet, const mqtt::Malformed& why);
   void refuse_version(Peer peer, const mqtt::Connect& packet);
-  void refuse(Peer peer, mqtt::Reason reason, std::string_view why);
+  void refuse(Peer peer, const mqtt::Connect& connect, mqtt::Reason reason, std::string_view why);
   void move_home(Peer peer, ShardId to, const mqtt::Frame& frame);
   bool authenticate(Peer peer, const mqtt::Connect& packet, std::string_view client_id);
   std::string generate_client_id(std::string_view prefix);
@@ -189,7 +191,8 @@ class Core {
 
   // queues.cc
   uint32_t window(const Connection& connection) const;
-  bool enqueue(Session& session, Delivery delivery);
+  bool enqueue(Session& session, Delivery delivery, Source source = Source::live);
+  void line_up(Session& session, Delivery delivery);
   bool queue_has_room(const Session& session, const Connection* connection,
                       const Delivery& delivery) const;
   void drop(Session& session, Delivery& delivery);
@@ -245,7 +248,10 @@ class Core {
   void send_page(ReplayId cursor, SessionRef to, uint32_t request);
   void on_replay_page(mail::ReplayPage& page);
   Replay* find_replay(Session& session, uint32_t request);
-  void note_live(Session& session, std::string_view topic);
+  bool hold_back(Session& session, Delivery& delivery);
+  void overtake(SessionId id, Session& session, Replay& replay, std::string_view topic);
+  void release_held(Session& session);
+  void end_replays(Session& session);
 
   // on_ack.cc
   void on_acknowledgement(Peer peer, const mqtt::Frame& frame);
@@ -264,7 +270,8 @@ class Core {
   void on_auth_decided(const mail::AuthDecided& decided);
   void malformed(Peer peer, mqtt::PacketType type, const mqtt::Malformed& why);
   void end(Peer peer, mqtt::Reason reason, std::string_view why);
-  void log_ending(const Connection& connection, EndCause cause, std::string_view detail);
+  void log_ending(const Connection& connection, EndCause cause, std::string_view detail,
+                  std::string_view client_id = {});
   void start_closing(Peer peer);
   void detach(Peer peer, bool publish_will_wanted);
   void drop_qos0(Session& session);
@@ -328,6 +335,9 @@ class Core {
   Timer sweep_timer_;
   bool shutting_down_ = false;
 };
+
+/// Topics that only the broker itself writes: $SYS, but not the state of bridges.
+bool is_broker_topic(std::string_view topic);
 
 /// SubscribeOptions in the byte of the wire (section 3.8.3.1), as the tree keeps them.
 uint8_t pack(const mqtt::SubscribeOptions& options);

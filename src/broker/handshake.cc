@@ -20,12 +20,6 @@ namespace {
 // First byte of a TLS ClientHello record.
 constexpr uint8_t kTlsHandshake = 0x16;
 
-/// The broker's own topics are not for wills.
-bool is_reserved_topic(std::string_view topic) {
-  return topic.starts_with("$CONTROL/") || topic.starts_with("$SYS/") ||
-         topic.starts_with("$share/");
-}
-
 }  // namespace
 
 bool Core::check_first_byte(Peer peer, uint8_t first_byte) {
@@ -76,26 +70,27 @@ void Core::refuse_version(Peer peer, const mqtt::Connect& packet) {
   const bool known = packet.protocol_level == 3 || packet.protocol_level == 4;
   const bool v3 = known || config().is_v2_0();
   peer.connection.version = v3 ? Version::v3_1_1 : Version::v5;
-  refuse(peer, Reason::unsupported_protocol_version, "protocol version not supported");
+  refuse(peer, packet, Reason::unsupported_protocol_version, "protocol version not supported");
 }
 
 void Core::refuse_malformed_connect(Peer peer, const mqtt::Connect& packet,
                                     const mqtt::Malformed& why) {
   if (why.reason == Reason::unsupported_protocol_version) return refuse_version(peer, packet);
-  LOG_TO(log(), LogType::notice, "Malformed CONNECT from {}: {} (byte {}).",
-         peer.connection.address.get(), why.why, why.offset);
+  LOG_TO(log(), LogType::notice, "Client {} sent {} CONNECT (byte {}): {}.",
+         packet.client_id.empty() ? name_of(peer.connection) : packet.client_id,
+         why.reason == Reason::malformed_packet ? "a malformed" : "an invalid", why.offset, why.why);
   const bool answered = packet.protocol_level == 5 && packet.protocol_name == "MQTT" &&
                         !config().is_v2_0();
   if (answered) {
     peer.connection.version = Version::v5;
-    return refuse(peer, why.reason, why.why);
+    return refuse(peer, packet, why.reason, why.why);
   }
   log_ending(peer.connection, cause_of(why.reason), "");
   start_closing(peer);
 }
 
 /// CONNACK with an error, then the end [MQTT-3.2.2-7].
-void Core::refuse(Peer peer, Reason reason, std::string_view why) {
+void Core::refuse(Peer peer, const mqtt::Connect& connect, Reason reason, std::string_view why) {
   Connection& connection = peer.connection;
   mqtt::Connack packet;
   packet.reason = reason;
@@ -107,10 +102,11 @@ void Core::refuse(Peer peer, Reason reason, std::string_view why) {
   }
   const unsigned code = connection.version == Version::v5 ? mqtt::value(reason)
                                                           : mqtt::connack_v3(reason);
-  LOG_TO(log(), LogType::debug, "Sending CONNACK to {} (0, {})", name_of(connection), code);
+  LOG_TO(log(), LogType::debug, "Sending CONNACK to {} (0, {})",
+         connect.client_id.empty() ? name_of(connection) : connect.client_id, code);
   mqtt::encode(packet, connection.version, control(peer));
   ++stats_.messages_sent;
-  log_ending(connection, cause_of(reason), "");
+  log_ending(connection, cause_of(reason), "", connect.client_id);
   start_closing(peer);
 }
 
@@ -119,13 +115,13 @@ bool Core::check_connect(Peer peer, mqtt::Connect& packet, std::string& client_i
   connection.problem_information =
       packet.properties.number(PropertyId::request_problem_information).value_or(1) != 0;
   if (shutting_down_) {
-    refuse(peer, Reason::server_shutting_down, "the server is shutting down");
+    refuse(peer, packet, Reason::server_shutting_down, "the server is shutting down");
     return false;
   }
   const auto method = packet.properties.text(PropertyId::authentication_method);
   if (method && (setup_.authenticator == nullptr || !setup_.authenticator->knows_method(*method))) {
     // [MQTT-4.12.0-1]
-    refuse(peer, Reason::bad_authentication_method, "authentication method not supported");
+    refuse(peer, packet, Reason::bad_authentication_method, "authentication method not supported");
     return false;
   }
   return check_keep_alive(peer, packet) && check_will(peer, packet) &&
@@ -137,27 +133,27 @@ bool Core::check_keep_alive(Peer peer, const mqtt::Connect& packet) {
   if (limit == 0 || packet.version == Version::v5) return true;
   if (packet.keep_alive_s != 0 && packet.keep_alive_s <= limit) return true;
   // v3 cannot be told another keep alive; Mosquitto answers "identifier rejected".
-  refuse(peer, Reason::client_identifier_not_valid, "keep alive over max_keepalive");
+  refuse(peer, packet, Reason::client_identifier_not_valid, "keep alive over max_keepalive");
   return false;
 }
 
 bool Core::check_will(Peer peer, const mqtt::Connect& packet) {
   if (!packet.will) return true;
   if (mqtt::value(packet.will->qos) > listener(peer.connection.listener).max_qos) {
-    refuse(peer, Reason::qos_not_supported, "will QoS over max_qos");  // [MQTT-3.2.2-12]
+    refuse(peer, packet, Reason::qos_not_supported, "will QoS over max_qos");  // [MQTT-3.2.2-12]
     return false;
   }
   if (packet.will->retain && !config().retain_available) {
-    refuse(peer, Reason::retain_not_supported, "will retain");  // [MQTT-3.2.2-13]
+    refuse(peer, packet, Reason::retain_not_supported, "will retain");  // [MQTT-3.2.2-13]
     return false;
   }
-  if (is_reserved_topic(packet.will->topic)) {
-    refuse(peer, Reason::not_authorized, "will topic is the broker's own");
+  if (packet.will->topic.starts_with("$CONTROL/")) {
+    refuse(peer, packet, Reason::not_authorized, "will topic is the broker's own");
     return false;
   }
   const bool text = packet.will->properties.number(PropertyId::payload_format_indicator) == 1U;
   if (text && !mqtt::well_formed_utf8(as_text(packet.will->payload))) {
-    refuse(peer, Reason::payload_format_invalid, "will payload is not UTF-8");
+    refuse(peer, packet, Reason::payload_format_invalid, "will payload is not UTF-8");
     return false;
   }
   return true;
@@ -168,7 +164,7 @@ bool Core::choose_client_id(Peer peer, const mqtt::Connect& packet, std::string&
   client_id = packet.client_id;
   if (from.use_username_as_clientid) {
     if (!packet.user_name || packet.user_name->empty()) {
-      refuse(peer, Reason::not_authorized, "use_username_as_clientid needs a user name");
+      refuse(peer, packet, Reason::not_authorized, "use_username_as_clientid needs a user name");
       return false;
     }
     client_id = *packet.user_name;
@@ -180,14 +176,14 @@ bool Core::choose_client_id(Peer peer, const mqtt::Connect& packet, std::string&
                          (packet.version == Version::v5 ||
                           (packet.version == Version::v3_1_1 && packet.clean_start));
     if (!allowed) {
-      refuse(peer, Reason::client_identifier_not_valid, "empty client identifier");
+      refuse(peer, packet, Reason::client_identifier_not_valid, "empty client identifier");
       return false;
     }
     client_id = generate_client_id(config().auto_id_prefix_for(from));
     return true;
   }
   if (!client_id.starts_with(config().clientid_prefixes)) {
-    refuse(peer, Reason::not_authorized, "client identifier without the prefix asked for");
+    refuse(peer, packet, Reason::not_authorized, "client identifier without the prefix asked for");
     return false;
   }
   return true;
@@ -225,7 +221,7 @@ bool Core::authenticate(Peer peer, const mqtt::Connect& packet, std::string_view
   const config::ListenerConfig& from = listener(connection.listener);
   if (setup_.authenticator == nullptr) {
     if (config().anonymous_allowed(from)) return true;
-    refuse(peer, Reason::not_authorized,
+    refuse(peer, packet, Reason::not_authorized,
            packet.user_name ? "no password_file to check the login with"
                             : "anonymous clients are not allowed");
     return false;
@@ -244,7 +240,7 @@ bool Core::authenticate(Peer peer, const mqtt::Connect& packet, std::string_view
   const auto decision = setup_.authenticator->authenticate(info, setup_.shard, peer.id);
   CHECK(decision.has_value(), "an authenticator that answers later needs the CONNECT kept");
   if (decision->reason == Reason::success) return true;
-  refuse(peer, decision->reason, decision->reason_string);
+  refuse(peer, packet, decision->reason, decision->reason_string);
   return false;
 }
 

@@ -83,9 +83,9 @@ void Core::on_auth_decided(const mail::AuthDecided& decided) {
 /// A packet that the standard forbids: says so in the log with the place, answers a v5 client with
 /// the reason, closes this connection and no other.
 void Core::malformed(Peer peer, mqtt::PacketType type, const mqtt::Malformed& why) {
-  LOG_TO(log(), LogType::notice, "{} {} from {}: {} (byte {}).",
-         why.reason == Reason::malformed_packet ? "Malformed" : "Invalid", mqtt::name(type),
-         name_of(peer.connection), why.why, why.offset);
+  LOG_TO(log(), LogType::notice, "Client {} sent {} {} (byte {}): {}.", name_of(peer.connection),
+         why.reason == Reason::malformed_packet ? "a malformed" : "an invalid", mqtt::name(type),
+         why.offset, why.why);
   end(peer, why.reason, why.why);
 }
 
@@ -118,9 +118,11 @@ void Core::end(Peer peer, Reason reason, std::string_view why) {
   start_closing(peer);
 }
 
-void Core::log_ending(const Connection& connection, EndCause cause, std::string_view detail) {
+void Core::log_ending(const Connection& connection, EndCause cause, std::string_view detail,
+                      std::string_view client_id) {
   if (!config().connection_messages) return;
-  EndLine line = end_line(config().compatibility, cause, name_of(connection),
+  EndLine line = end_line(config().compatibility, cause,
+                          client_id.empty() ? name_of(connection) : client_id,
                           connection.address.get(), detail);
   if (!line.text.empty()) {
     log().log(line.is_error ? LogType::error : LogType::notice, line.text);
@@ -255,6 +257,7 @@ void Core::publish_will(Session& session) {
   const std::unique_ptr<StoredWill> will = std::move(session.will);
   if (will == nullptr) return;
   const mqtt::Message& message = *will->message;
+  if (is_broker_topic(message.topic())) return;
   if (setup_.authorizer != nullptr &&
       !setup_.authorizer->allowed({session.client_id, session.user_name, session.listener},
                                   Access::write, message.topic())) {

@@ -17,11 +17,11 @@ void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view clien
   const bool known = static_cast<bool>(sessions_.find(client_id));
   Admission* admission = setup_.admission;
   if (admission != nullptr && !admission->enter_connection()) {
-    return refuse(peer, Reason::quota_exceeded, "global_max_connections reached");
+    return refuse(peer, packet, Reason::quota_exceeded, "global_max_connections reached");
   }
   if (admission != nullptr && !known && !admission->enter_session()) {
     admission->leave_connection();
-    return refuse(peer, Reason::quota_exceeded, "global_max_clients reached");
+    return refuse(peer, packet, Reason::quota_exceeded, "global_max_clients reached");
   }
   bool present = false;
   apply_limits(connection, packet);

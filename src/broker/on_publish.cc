@@ -15,6 +15,14 @@ using mqtt::Qos;
 using mqtt::Reason;
 using mqtt::Version;
 
+bool is_broker_topic(std::string_view topic) {
+  if (!topic.starts_with("$SYS")) return false;
+  if (topic.size() == 4) return true;
+  const bool bridge_state =
+      topic.starts_with("$SYS/broker/connection/") && topic.ends_with("/state");
+  return topic[4] == '/' && !bridge_state;
+}
+
 void Core::on_publish(Peer peer, const mqtt::Frame& frame) {
   Connection& connection = peer.connection;
   mqtt::Publish packet;
@@ -114,14 +122,7 @@ bool Core::check_publish(Peer peer, const mqtt::Publish& packet) {
 /// What is answered with a reason while the connection lives on.
 Reason Core::publish_verdict(const Session& session, const mqtt::Publish& packet,
                              std::string_view topic) const {
-  if (topic.front() == '$') {
-    const bool bridge_state =
-        topic.starts_with("$SYS/broker/connection/") && topic.ends_with("/state");
-    if ((topic.starts_with("$SYS/") && !bridge_state) || topic == "$SYS" ||
-        topic.starts_with("$share/")) {
-      return Reason::not_authorized;
-    }
-  }
+  if (is_broker_topic(topic) || topic.starts_with("$share/")) return Reason::not_authorized;
   if (setup_.authorizer != nullptr &&
       !setup_.authorizer->allowed({session.client_id, session.user_name, session.listener},
                                   Access::write, topic)) {

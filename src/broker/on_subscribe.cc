@@ -65,9 +65,6 @@ Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
     return connection.version == Version::v5 ? Reason::not_authorized : Reason::unspecified_error;
   }
   if (mqtt::is_shared(filter)) {
-    if (!config().is_v2_0() && mqtt::parse_shared(filter) == std::nullopt) {
-      return Reason::topic_filter_invalid;
-    }
     const std::string_view name = std::string_view(filter).substr(sizeof("$share/") - 1);
     if (join_group(id, session, {name, pack(options), subscription_id}, pending.request)) {
       ++pending.remaining;

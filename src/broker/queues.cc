@@ -16,7 +16,7 @@ uint32_t Core::window(const Connection& connection) const {
 
 /// Takes a delivery into a session's queue, or drops it by the rules of max_queued_messages and
 /// max_queued_bytes. Returns whether it was taken.
-bool Core::enqueue(Session& session, Delivery delivery) {
+bool Core::enqueue(Session& session, Delivery delivery, Source source) {
   Connection* connection = session.online() ? connections_.find(session.connection) : nullptr;
   const bool acknowledged = delivery.qos() != Qos::at_most_once;
   if (connection == nullptr && !acknowledged && !config().queue_qos0_messages) {
@@ -33,14 +33,23 @@ bool Core::enqueue(Session& session, Delivery delivery) {
     op.message = delivery.message;
     op.bits = static_cast<uint8_t>(delivery.qos_bits | delivery.retain << 2);
   }
-  // The order of QoS 1 and 2 is kept: once one waits for the window, the others wait behind it.
-  const bool wait = acknowledged && (connection == nullptr || !session.waiting.empty());
-  (wait ? session.waiting : session.pending).push_back(std::move(delivery));
-  if (connection != nullptr) {
-    if (session.pending.size() >= kFlushFrom && !connection->blocked) output_.wants_flush = true;
-    if (!wait) mark_dirty({session.connection, *connection});
+  if (source == Source::live && session.replays != nullptr && hold_back(session, delivery)) {
+    return true;
   }
+  line_up(session, std::move(delivery));
   return true;
+}
+
+/// Puts a delivery that was taken into its queue.
+void Core::line_up(Session& session, Delivery delivery) {
+  Connection* connection = session.online() ? connections_.find(session.connection) : nullptr;
+  // The order of QoS 1 and 2 is kept: once one waits for the window, the others wait behind it.
+  const bool wait = delivery.qos() != Qos::at_most_once &&
+                    (connection == nullptr || !session.waiting.empty());
+  (wait ? session.waiting : session.pending).push_back(std::move(delivery));
+  if (connection == nullptr) return;
+  if (session.pending.size() >= kFlushFrom && !connection->blocked) output_.wants_flush = true;
+  if (!wait) mark_dirty({session.connection, *connection});
 }
 
 bool Core::queue_has_room(const Session& session, const Connection* connection,

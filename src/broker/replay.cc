@@ -9,16 +9,17 @@
 // subscriber's shard asks for the next page when its session has little left to send. So a million
 // retained messages stall nobody and fill no queue.
 //
-// A live message that overtakes its own retained copy must stay the last: topics that came live while
-// a replay is under way are remembered, and what the replay brings for them is left out.
+// Live messages that match the filter wait until the replay is done: retained messages come first. When
+// too many wait, they overtake it; a live message that overtakes its own retained copy must stay the
+// last, so their topics are remembered and what the replay brings for them is left out.
 namespace tombo::broker {
 
 using mqtt::Message;
 
 void Core::start_replay(SessionId id, Session& session, Replay replay) {
-  if (session.replays == nullptr) session.replays = std::make_unique<std::vector<Replay>>();
+  if (session.replays == nullptr) session.replays = std::make_unique<Replays>();
   stop_replay(session, replay.filter);  // subscribed again meanwhile: from the beginning
-  if (session.replays == nullptr) session.replays = std::make_unique<std::vector<Replay>>();
+  if (session.replays == nullptr) session.replays = std::make_unique<Replays>();
   replay.request = ++session.next_request;
   if (mqtt::has_wildcard(replay.filter)) {
     replay.shard = ShardId(0);
@@ -26,8 +27,8 @@ void Core::start_replay(SessionId id, Session& session, Replay replay) {
   } else {
     replay.shard = home(replay.filter);
   }
-  session.replays->push_back(std::move(replay));
-  ask_replay(id, session.replays->back());
+  session.replays->list.push_back(std::move(replay));
+  ask_replay(id, session.replays->list.back());
 }
 
 void Core::ask_replay(SessionId id, Replay& replay) {
@@ -43,7 +44,7 @@ void Core::ask_replay(SessionId id, Replay& replay) {
 /// The client is back: what a broken connection left unfinished begins anew.
 void Core::restart_replays(SessionId id, Session& session) {
   if (session.replays == nullptr) return;
-  const std::vector<Replay> unfinished = std::move(*session.replays);
+  const std::vector<Replay> unfinished = std::move(session.replays->list);
   session.replays.reset();
   for (const Replay& replay : unfinished) {
     start_replay(id, session, {replay.filter, replay.options, replay.subscription_id});
@@ -53,7 +54,8 @@ void Core::restart_replays(SessionId id, Session& session) {
 /// The connection ends: no shard keeps a cursor for it. A session that lives on keeps the filters.
 void Core::stop_replays(Session& session) {
   if (session.replays == nullptr) return;
-  for (Replay& replay : *session.replays) {
+  release_held(session);
+  for (Replay& replay : session.replays->list) {
     release_cursor(replay);
     replay.request = 0;  // pages under way find nobody
     replay.seen.clear();
@@ -63,12 +65,24 @@ void Core::stop_replays(Session& session) {
 
 void Core::stop_replay(Session& session, std::string_view filter) {
   if (session.replays == nullptr) return;
-  std::erase_if(*session.replays, [&](Replay& replay) {
+  std::erase_if(session.replays->list, [&](Replay& replay) {
     if (replay.filter != filter) return false;
     release_cursor(replay);
     return true;
   });
-  if (session.replays->empty()) session.replays.reset();
+  end_replays(session);
+}
+
+/// When no replay is left, what was held back follows.
+void Core::end_replays(Session& session) {
+  if (!session.replays->list.empty()) return;
+  release_held(session);
+  session.replays.reset();
+}
+
+void Core::release_held(Session& session) {
+  Ring<Delivery>& held = session.replays->held;
+  while (!held.empty()) line_up(session, held.pop_front());
 }
 
 void Core::release_cursor(Replay& replay) {
@@ -80,7 +94,7 @@ void Core::release_cursor(Replay& replay) {
 void Core::pump_replays(Session& session) {
   if (session.replays == nullptr || !session.online()) return;
   if (session.pending.size() + session.waiting.size() >= kReplayPage) return;
-  for (Replay& replay : *session.replays) {
+  for (Replay& replay : session.replays->list) {
     if (replay.waiting || !replay.cursor) continue;
     replay.waiting = true;
     const SessionId id = sessions_.find(session.client_id);
@@ -132,7 +146,7 @@ void Core::on_replay_page(mail::ReplayPage& page) {
     delivery.retain = 1;  // [MQTT-3.3.1-8]
     delivery.extra = replay->subscription_id;
     delivery.message = std::move(message);
-    enqueue(*session, std::move(delivery));
+    enqueue(*session, std::move(delivery), Source::replay);
   }
   replay->waiting = false;
   if (page.more) {
@@ -142,40 +156,61 @@ void Core::on_replay_page(mail::ReplayPage& page) {
     replay->shard = ShardId(static_cast<uint8_t>(replay->shard.value() + 1));
     ask_replay(page.to, *replay);
   } else {
-    std::erase_if(*session->replays,
+    std::erase_if(session->replays->list,
                   [&](const Replay& done) { return done.request == page.request; });
-    if (session->replays->empty()) session->replays.reset();
+    end_replays(*session);
   }
   pump_replays(*session);
 }
 
 Replay* Core::find_replay(Session& session, uint32_t request) {
   if (session.replays == nullptr || request == 0) return nullptr;
-  for (Replay& replay : *session.replays) {
+  for (Replay& replay : session.replays->list) {
     if (replay.request == request) return &replay;
   }
   return nullptr;
 }
 
-/// A live message for a session with replays under way.
-void Core::note_live(Session& session, std::string_view topic) {
-  const SessionId id = sessions_.find(session.client_id);
-  for (Replay& replay : *session.replays) {
-    if (replay.request == 0 || !mqtt::topic_matches(replay.filter, topic)) continue;
-    if (replay.seen.size() < kReplaySeenMax) {
-      replay.seen.push_back(hash64(topic, setup_.hash_seed));
-      continue;
-    }
-    // Too many to remember: begin anew. Twice the same value is allowed, an old one last is not.
-    release_cursor(replay);
-    replay.seen.clear();
-    replay.request = ++session.next_request;
-    if (mqtt::has_wildcard(replay.filter)) {
-      replay.shard = ShardId(0);
-      replay.shards_left = static_cast<uint8_t>(setup_.shards - 1);
-    }
-    ask_replay(id, replay);
+/// A live message for a session with replays under way: is it kept until they are done?
+bool Core::hold_back(Session& session, Delivery& delivery) {
+  const std::string_view topic = delivery.message->topic();
+  Replays& replays = *session.replays;
+  const auto concerns = [topic](const Replay& replay) {
+    return replay.request != 0 && mqtt::topic_matches(replay.filter, topic);
+  };
+  if (std::none_of(replays.list.begin(), replays.list.end(), concerns)) return false;
+  if (!replays.overtaking && replays.held.size() < kReplayHeldMax) {
+    replays.held.push_back(std::move(delivery));
+    return true;
   }
+  const SessionId id = sessions_.find(session.client_id);
+  replays.overtaking = true;
+  for (Replay& replay : replays.list) {
+    for (const Delivery& held : replays.held) {
+      overtake(id, session, replay, held.message->topic());
+    }
+    overtake(id, session, replay, topic);
+  }
+  release_held(session);
+  return false;
+}
+
+/// A live message goes before what the replay still brings for its topic.
+void Core::overtake(SessionId id, Session& session, Replay& replay, std::string_view topic) {
+  if (replay.request == 0 || !mqtt::topic_matches(replay.filter, topic)) return;
+  if (replay.seen.size() < kReplaySeenMax) {
+    replay.seen.push_back(hash64(topic, setup_.hash_seed));
+    return;
+  }
+  // Too many to remember: begin anew. Twice the same value is allowed, an old one last is not.
+  release_cursor(replay);
+  replay.seen.clear();
+  replay.request = ++session.next_request;
+  if (mqtt::has_wildcard(replay.filter)) {
+    replay.shard = ShardId(0);
+    replay.shards_left = static_cast<uint8_t>(setup_.shards - 1);
+  }
+  ask_replay(id, replay);
 }
 
 }  // namespace tombo::broker

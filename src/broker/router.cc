@@ -160,7 +160,6 @@ void Core::deliver_to(const Match& match, const SharedRef<const Message>& messag
   Session& session = *sessions_.at_index(match.session);
   if (setup_.authorizer != nullptr && !may_read(session, message->topic())) return;
   result.matched = true;
-  if (session.replays != nullptr) note_live(session, message->topic());
   Delivery delivery = make_delivery(match, message);
   const bool durable = !session.clean && delivery.qos() != Qos::at_most_once;
   if (enqueue(session, std::move(delivery)) && durable && keeps()) result.stored = true;

@@ -52,6 +52,14 @@ struct Replay {
   std::vector<uint64_t> seen{};
 };
 
+/// The replays of a session, and the live messages that wait for their end, so that retained
+/// messages come first.
+struct Replays {
+  std::vector<Replay> list;
+  Ring<Delivery> held;      ///< counted as queued; bound: kReplayHeldMax, then `overtaking`
+  bool overtaking = false;  ///< too many came live: they are no longer held
+};
+
 /// What outlives a connection (section 4.1): subscriptions, windows, queues, will, expiry.
 /// Home: home(client id). Bounds: max_queued_messages / max_queued_bytes on queues, the client's
 /// receive maximum and max_inflight_messages on the window.
@@ -66,7 +74,7 @@ struct Session {
   uint16_t listener = 0;        ///< of the last connection
   std::vector<SessionSubscription> subscriptions;
   std::unique_ptr<std::vector<SharedMembership>> shared;
-  std::unique_ptr<std::vector<Replay>> replays;
+  std::unique_ptr<Replays> replays;
   std::unique_ptr<StoredWill> will;
 
   /// Deliveries in the order they came; QoS 1 and 2 that found the window full move to `waiting`.
