@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <random>
@@ -14,15 +13,16 @@
 #include "mqtt/encode.h"
 #include "mqtt/test_vectors.h"
 
-/// Packets from a generator, there and back; and bytes that are no packets. The seed stands in
-/// every failure; TOMBO_SEED=n in the environment repeats it.
+/// Packets from a generator, there and back; and bytes that are no packets. The options that
+/// repeat a run stand in every failure.
 namespace tombo::mqtt {
 
 namespace {
 
-uint64_t seed() {
-  const char* const given = std::getenv("TOMBO_SEED");
-  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
+/// Of the size that GoogleTest's own option takes.
+uint32_t seed() {
+  const int given = testing::UnitTest::GetInstance()->random_seed();
+  return given != 0 ? static_cast<uint32_t>(given) : 1 + std::random_device()() % 99'999;
 }
 
 /// Makes random packets and owns the memory behind their views.
@@ -171,28 +171,29 @@ void expect_equal(const Properties& one, const Properties& other) {
 
 class RandomCodec : public testing::Test {
  protected:
-  const uint64_t seed_ = seed();
-  Maker make_{seed_};
-  testing::ScopedTrace trace_{__FILE__, __LINE__, "TOMBO_SEED=" + std::to_string(seed_)};
-  Buffer out_;
-  Malformed error_;
+  const uint32_t start = seed();
+  Maker make{start};
+  testing::ScopedTrace trace{__FILE__, __LINE__,
+                             "--gtest_shuffle --gtest_random_seed=" + std::to_string(start)};
+  Buffer out;
+  Malformed error;
 
-  /// Decoded and encoded once more, what is in out_ stays the same.
+  /// Decoded and encoded once more, what is in out stays the same.
   void expect_stable(Version version, Sender sender) {
     Buffer again;
-    ASSERT_TRUE(recode(whole_frame(out_), version, sender, again, error_))
-        << error_.why << " " << hex(out_);
-    EXPECT_EQ(hex(again), hex(out_));
+    ASSERT_TRUE(recode(whole_frame(out), version, sender, again, error))
+        << error.why << " " << hex(out);
+    EXPECT_EQ(hex(again), hex(out));
   }
 };
 
 TEST_F(RandomCodec, connects_come_back) {
   for (int i = 0; i < 2000 && !HasFailure(); ++i) {
-    const Connect sent = make_connect(make_);
-    out_.clear();
-    encode(sent, out_);
+    const Connect sent = make_connect(make);
+    out.clear();
+    encode(sent, out);
     Connect got;
-    ASSERT_TRUE(decode(whole_frame(out_), got, error_)) << error_.why << " " << hex(out_);
+    ASSERT_TRUE(decode(whole_frame(out), got, error)) << error.why << " " << hex(out);
     EXPECT_EQ(got.version, sent.version);
     EXPECT_EQ(got.bridge, sent.bridge);
     EXPECT_EQ(got.clean_start, sent.clean_start);
@@ -206,11 +207,11 @@ TEST_F(RandomCodec, connects_come_back) {
 
 TEST_F(RandomCodec, wills_and_passwords_come_back) {
   for (int i = 0; i < 2000 && !HasFailure(); ++i) {
-    const Connect sent = make_connect(make_);
-    out_.clear();
-    encode(sent, out_);
+    const Connect sent = make_connect(make);
+    out.clear();
+    encode(sent, out);
     Connect got;
-    ASSERT_TRUE(decode(whole_frame(out_), got, error_)) << error_.why << " " << hex(out_);
+    ASSERT_TRUE(decode(whole_frame(out), got, error)) << error.why << " " << hex(out);
     ASSERT_EQ(got.will.has_value(), sent.will.has_value());
     ASSERT_EQ(got.password.has_value(), sent.password.has_value());
     if (sent.password) {
@@ -227,12 +228,12 @@ TEST_F(RandomCodec, wills_and_passwords_come_back) {
 
 TEST_F(RandomCodec, publishes_come_back) {
   for (int i = 0; i < 2000 && !HasFailure(); ++i) {
-    const Version version = make_.version();
-    const Publish sent = make_publish(make_, version);
-    out_.clear();
-    encode(sent, version, out_);
+    const Version version = make.version();
+    const Publish sent = make_publish(make, version);
+    out.clear();
+    encode(sent, version, out);
     Publish got;
-    ASSERT_TRUE(decode(whole_frame(out_), version, got, error_)) << error_.why << hex(out_);
+    ASSERT_TRUE(decode(whole_frame(out), version, got, error)) << error.why << hex(out);
     EXPECT_EQ(got.dup, sent.dup);
     EXPECT_EQ(got.qos, sent.qos);
     EXPECT_EQ(got.retain, sent.retain);
@@ -245,21 +246,21 @@ TEST_F(RandomCodec, publishes_come_back) {
 
 TEST_F(RandomCodec, subscriptions_come_back) {
   for (int i = 0; i < 2000 && !HasFailure(); ++i) {
-    const Version version = make_.version();
-    std::vector<Subscription> sent(1 + make_.below(5));
+    const Version version = make.version();
+    std::vector<Subscription> sent(1 + make.below(5));
     for (Subscription& entry : sent) {
-      entry.filter = make_.filter();
-      entry.options.qos = static_cast<Qos>(make_.below(3));
+      entry.filter = make.filter();
+      entry.options.qos = static_cast<Qos>(make.below(3));
       if (version != Version::v5) continue;
-      entry.options.no_local = make_.coin() && !entry.filter.starts_with('$');
-      entry.options.retain_as_published = make_.coin();
-      entry.options.retain_handling = static_cast<RetainHandling>(make_.below(3));
+      entry.options.no_local = make.coin() && !entry.filter.starts_with('$');
+      entry.options.retain_as_published = make.coin();
+      entry.options.retain_handling = static_cast<RetainHandling>(make.below(3));
     }
-    out_.clear();
-    const Properties properties = only_v5(make_, version, PropertyPlace::subscribe);
-    encode_subscribe(PacketId(7), properties, sent, version, out_);
+    out.clear();
+    const Properties properties = only_v5(make, version, PropertyPlace::subscribe);
+    encode_subscribe(PacketId(7), properties, sent, version, out);
     Subscribe got;
-    ASSERT_TRUE(decode(whole_frame(out_), version, got, error_)) << error_.why << hex(out_);
+    ASSERT_TRUE(decode(whole_frame(out), version, got, error)) << error.why << hex(out);
     expect_equal(got.properties, properties);
     ASSERT_EQ(got.filters.count(), sent.size());
     for (const Subscription& entry : sent) {
@@ -284,15 +285,15 @@ TEST_F(RandomCodec, acknowledgements_come_back) {
       {PacketType::pubrel, PropertyPlace::pubrel, Reason::packet_identifier_not_found},
       {PacketType::pubcomp, PropertyPlace::pubcomp, Reason::packet_identifier_not_found}};
   for (int i = 0; i < 1000 && !HasFailure(); ++i) {
-    const Kind& kind = kKinds[make_.below(4)];
-    const Version version = make_.version();
-    Acknowledgement sent{.type = kind.type, .packet_id = PacketId(make_.u16())};
-    sent.properties = only_v5(make_, version, kind.place);
-    if (version == Version::v5 && make_.coin()) sent.reason = kind.error;
-    out_.clear();
-    encode(sent, version, out_);
+    const Kind& kind = kKinds[make.below(4)];
+    const Version version = make.version();
+    Acknowledgement sent{.type = kind.type, .packet_id = PacketId(make.u16())};
+    sent.properties = only_v5(make, version, kind.place);
+    if (version == Version::v5 && make.coin()) sent.reason = kind.error;
+    out.clear();
+    encode(sent, version, out);
     Acknowledgement got;
-    ASSERT_TRUE(decode(whole_frame(out_), version, got, error_)) << error_.why << hex(out_);
+    ASSERT_TRUE(decode(whole_frame(out), version, got, error)) << error.why << hex(out);
     EXPECT_EQ(got.type, sent.type);
     EXPECT_EQ(got.packet_id, sent.packet_id);
     EXPECT_EQ(got.reason, sent.reason);
@@ -302,20 +303,20 @@ TEST_F(RandomCodec, acknowledgements_come_back) {
 
 TEST_F(RandomCodec, connacks_and_disconnects_come_back) {
   for (int i = 0; i < 1000 && !HasFailure(); ++i) {
-    const Connack connack{.session_present = make_.coin(),
+    const Connack connack{.session_present = make.coin(),
                           .reason = Reason::success,
-                          .properties = make_.properties(PropertyPlace::connack)};
-    out_.clear();
-    encode(connack, Version::v5, out_);
+                          .properties = make.properties(PropertyPlace::connack)};
+    out.clear();
+    encode(connack, Version::v5, out);
     Connack got;
-    ASSERT_TRUE(decode(whole_frame(out_), Version::v5, got, error_)) << error_.why << hex(out_);
+    ASSERT_TRUE(decode(whole_frame(out), Version::v5, got, error)) << error.why << hex(out);
     EXPECT_EQ(got.session_present, connack.session_present);
     expect_equal(got.properties, connack.properties);
 
     const Disconnect disconnect{.reason = Reason::message_rate_too_high,
-                                .properties = make_.properties(PropertyPlace::disconnect)};
-    out_.clear();
-    encode(disconnect, Version::v5, out_);
+                                .properties = make.properties(PropertyPlace::disconnect)};
+    out.clear();
+    encode(disconnect, Version::v5, out);
     expect_stable(Version::v5, Sender::client);
   }
 }
@@ -345,8 +346,8 @@ void digest(const Buffer& bytes) {
 
 TEST_F(RandomCodec, survives_random_bytes) {
   for (int i = 0; i < 20'000 && !HasFailure(); ++i) {
-    Buffer bytes(make_.below(60));
-    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(make_.random().next());
+    Buffer bytes(make.below(60));
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(make.random().next());
     if (bytes.size() >= 2 && bytes.size() < 130) bytes[1] = static_cast<uint8_t>(bytes.size() - 2);
     digest(bytes);
   }
@@ -354,12 +355,12 @@ TEST_F(RandomCodec, survives_random_bytes) {
 
 TEST_F(RandomCodec, survives_damaged_packets) {
   for (int i = 0; i < 50'000 && !HasFailure(); ++i) {
-    const Vector& vector = vectors()[make_.below(vectors().size())];
+    const Vector& vector = vectors()[make.below(vectors().size())];
     Buffer bytes = from_hex(vector.hex);
-    for (uint32_t damage = 1 + make_.below(3); damage > 0; --damage) {
-      uint8_t& byte = bytes[make_.below(bytes.size())];
-      byte = make_.coin() ? static_cast<uint8_t>(make_.random().next())
-                          : static_cast<uint8_t>(byte ^ (1U << make_.below(8)));
+    for (uint32_t damage = 1 + make.below(3); damage > 0; --damage) {
+      uint8_t& byte = bytes[make.below(bytes.size())];
+      byte = make.coin() ? static_cast<uint8_t>(make.random().next())
+                         : static_cast<uint8_t>(byte ^ (1U << make.below(8)));
     }
     digest(bytes);
   }

@@ -13,19 +13,19 @@ namespace {
 struct ConnectFlags {
   uint8_t raw = 0;
 
-  bool reserved() const { return (raw & 0x01) != 0; }
+  [[nodiscard]] bool reserved() const { return (raw & 0x01) != 0; }
 
-  bool clean_start() const { return (raw & 0x02) != 0; }
+  [[nodiscard]] bool clean_start() const { return (raw & 0x02) != 0; }
 
-  bool will() const { return (raw & 0x04) != 0; }
+  [[nodiscard]] bool will() const { return (raw & 0x04) != 0; }
 
-  uint8_t will_qos() const { return (raw >> 3) & 0x03; }
+  [[nodiscard]] uint8_t will_qos() const { return (raw >> 3) & 0x03; }
 
-  bool will_retain() const { return (raw & 0x20) != 0; }
+  [[nodiscard]] bool will_retain() const { return (raw & 0x20) != 0; }
 
-  bool password() const { return (raw & 0x40) != 0; }
+  [[nodiscard]] bool password() const { return (raw & 0x40) != 0; }
 
-  bool user_name() const { return (raw & 0x80) != 0; }
+  [[nodiscard]] bool user_name() const { return (raw & 0x80) != 0; }
 };
 
 bool read_protocol(FieldReader& reader, Connect& packet) {

@@ -21,7 +21,7 @@ class Exact {
     std::copy(bytes.begin(), bytes.end(), bytes_.get());
   }
 
-  Bytes get() const { return {bytes_.get(), size_}; }
+  [[nodiscard]] Bytes get() const { return {bytes_.get(), size_}; }
 
  private:
   std::unique_ptr<uint8_t[]> bytes_;

@@ -13,11 +13,11 @@ struct Frame {
   Bytes body{};              ///< Everything behind the fixed header: variable header and payload.
   uint32_t header_size = 0;  ///< Bytes of the fixed header (2 to 5).
 
-  PacketType type() const { return static_cast<PacketType>(first_byte >> 4); }
+  [[nodiscard]] PacketType type() const { return static_cast<PacketType>(first_byte >> 4); }
 
-  uint8_t flags() const { return first_byte & 0x0F; }
+  [[nodiscard]] uint8_t flags() const { return first_byte & 0x0F; }
 
-  uint32_t size() const { return header_size + static_cast<uint32_t>(body.size()); }
+  [[nodiscard]] uint32_t size() const { return header_size + static_cast<uint32_t>(body.size()); }
 };
 
 enum class CutStatus : uint8_t {

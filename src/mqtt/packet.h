@@ -77,7 +77,7 @@ class FilterList {
   /// Reads the next entry into `entry`; false at the end.
   bool next(Subscription& entry);
   /// Entries left to read.
-  uint32_t count() const;
+  [[nodiscard]] uint32_t count() const;
 
  private:
   Bytes raw_{};

@@ -117,18 +117,18 @@ class Properties {
     Property current_;
   };
 
-  Iterator begin() const { return Iterator(raw_); }
+  [[nodiscard]] Iterator begin() const { return Iterator(raw_); }
 
-  Iterator end() const { return Iterator(); }
+  [[nodiscard]] Iterator end() const { return Iterator(); }
 
-  bool empty() const { return raw_.empty(); }
+  [[nodiscard]] bool empty() const { return raw_.empty(); }
 
-  Bytes raw() const { return raw_; }
+  [[nodiscard]] Bytes raw() const { return raw_; }
 
   /// The number of the first property with this identifier. Linear.
-  std::optional<uint32_t> number(PropertyId id) const;
+  [[nodiscard]] std::optional<uint32_t> number(PropertyId id) const;
   /// The text or binary value of the first property with this identifier. Linear.
-  std::optional<std::string_view> text(PropertyId id) const;
+  [[nodiscard]] std::optional<std::string_view> text(PropertyId id) const;
 
  private:
   Bytes raw_;

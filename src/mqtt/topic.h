@@ -56,7 +56,7 @@ class LevelReader {
   }
 
   /// Was the level read last the final one?
-  bool at_end() const { return done_; }
+  [[nodiscard]] bool at_end() const { return done_; }
 
  private:
   std::string_view rest_;

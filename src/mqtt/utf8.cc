@@ -43,32 +43,33 @@ bool is_continuation(uint8_t byte) {
   return (byte & 0xC0) == 0x80;
 }
 
-/// Length of the character of three or four bytes at `at`, or 0 when it is not well-formed
-/// (Unicode, table 3-7) or, unless `controls`, is one that the broker does not accept.
-size_t long_character(const uint8_t* at, size_t left, bool controls) {
-  const uint8_t first = at[0];
-  if (first < 0xF0) {
-    if (left < 3 || !is_continuation(at[1]) || !is_continuation(at[2])) return 0;
-    if (first == 0xE0 && at[1] < 0xA0) return 0;   // Overlong.
-    if (first == 0xED && at[1] >= 0xA0) return 0;  // Surrogates [MQTT-1.5.4-1].
-    if (controls || first != 0xEF) return 3;
-    if (at[1] == 0xB7 && at[2] >= 0x90 && at[2] <= 0xAF) return 0;  // U+FDD0..U+FDEF
-    if (at[1] == 0xBF && at[2] >= 0xBE) return 0;                   // U+FFFE, U+FFFF
-    return 3;
-  }
-  if (first > 0xF4 || left < 4) return 0;
+/// Length of the character of three bytes at `at`, or 0 when it is not well-formed (Unicode, table
+/// 3-7) or, unless `controls`, is one that the broker does not accept.
+size_t three_bytes(const uint8_t* at, size_t left, bool controls) {
+  if (left < 3 || !is_continuation(at[1]) || !is_continuation(at[2])) return 0;
+  if (at[0] == 0xE0 && at[1] < 0xA0) return 0;   // Overlong.
+  if (at[0] == 0xED && at[1] >= 0xA0) return 0;  // Surrogates [MQTT-1.5.4-1].
+  if (controls || at[0] != 0xEF) return 3;
+  if (at[1] == 0xB7 && at[2] >= 0x90 && at[2] <= 0xAF) return 0;  // U+FDD0..U+FDEF
+  return at[1] == 0xBF && at[2] >= 0xBE ? 0 : 3;                  // U+FFFE, U+FFFF
+}
+
+/// The same for four bytes.
+size_t four_bytes(const uint8_t* at, size_t left, bool controls) {
+  if (at[0] > 0xF4 || left < 4) return 0;
   if (!is_continuation(at[1]) || !is_continuation(at[2]) || !is_continuation(at[3])) return 0;
-  if (first == 0xF0 && at[1] < 0x90) return 0;   // Overlong.
-  if (first == 0xF4 && at[1] >= 0x90) return 0;  // Over U+10FFFF.
+  if (at[0] == 0xF0 && at[1] < 0x90) return 0;   // Overlong.
+  if (at[0] == 0xF4 && at[1] >= 0x90) return 0;  // Over U+10FFFF.
+  if (controls) return 4;
   // U+1FFFE, U+1FFFF and their likes in every plane.
-  if (!controls && (at[1] & 0x0F) == 0x0F && at[2] == 0xBF && at[3] >= 0xBE) return 0;
-  return 4;
+  return (at[1] & 0x0F) == 0x0F && at[2] == 0xBF && at[3] >= 0xBE ? 0 : 4;
 }
 
 /// The same for a character of any length but one.
 inline size_t character(const uint8_t* at, size_t left, bool controls) {
   const uint8_t first = at[0];
-  if (first >= 0xE0) return long_character(at, left, controls);
+  if (first >= 0xF0) return four_bytes(at, left, controls);
+  if (first >= 0xE0) return three_bytes(at, left, controls);
   if (first < 0xC2) return 0;  // A continuation byte, or overlong.
   if (left < 2 || !is_continuation(at[1])) return 0;
   if (!controls && first == 0xC2 && at[1] < 0xA0) return 0;  // U+0080..U+009F

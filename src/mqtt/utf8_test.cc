@@ -10,32 +10,36 @@ namespace tombo::mqtt {
 
 namespace {
 
+/// Bytes of a character by its first byte; 0 for a byte that cannot be the first.
+uint32_t size_by(uint32_t first) {
+  if (first < 0x80) return 1;
+  if (first < 0xC0) return 0;
+  if (first < 0xE0) return 2;
+  if (first < 0xF0) return 3;
+  return first < 0xF8 ? 4 : 0;
+}
+
+bool acceptable(uint32_t point, bool controls) {
+  if (point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return false;
+  if (controls) return true;
+  if (point < 0x20 || (point >= 0x7F && point <= 0x9F)) return false;
+  return (point < 0xFDD0 || point > 0xFDEF) && (point & 0xFFFE) != 0xFFFE;
+}
+
 /// Code point by code point, as the standard's text says it.
 bool truth(std::string_view text, bool controls) {
-  for (size_t i = 0; i < text.size();) {
-    const auto byte = [&](size_t at) -> uint32_t {
-      return at < text.size() ? static_cast<uint8_t>(text[at]) : 0;
-    };
-    const uint32_t first = byte(i);
-    const uint32_t size = first < 0x80   ? 1
-                          : first < 0xC0 ? 0
-                          : first < 0xE0 ? 2
-                          : first < 0xF0 ? 3
-                          : first < 0xF8 ? 4
-                                         : 0;
-    if (size == 0) return false;
+  constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  while (!text.empty()) {
+    const uint32_t first = static_cast<uint8_t>(text[0]);
+    const uint32_t size = size_by(first);
+    if (size == 0 || size > text.size()) return false;
     uint32_t point = size == 1 ? first : first & (0x7FU >> size);
-    for (uint32_t more = 1; more < size; ++more) {
-      if ((byte(i + more) & 0xC0) != 0x80) return false;
-      point = point << 6 | (byte(i + more) & 0x3F);
+    for (const char c : text.substr(1, size - 1)) {
+      if ((static_cast<uint8_t>(c) & 0xC0) != 0x80) return false;
+      point = point << 6 | (static_cast<uint8_t>(c) & 0x3F);
     }
-    const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (point < least[size] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF))
-      return false;
-    const bool control = point < 0x20 || (point >= 0x7F && point <= 0x9F);
-    const bool none = (point >= 0xFDD0 && point <= 0xFDEF) || (point & 0xFFFE) == 0xFFFE;
-    if (!controls && (control || none)) return false;
-    i += size;
+    if (point < kLeast[size] || !acceptable(point, controls)) return false;
+    text.remove_prefix(size);
   }
   return true;
 }
@@ -57,7 +61,7 @@ void expect_truth(std::string_view text) {
 }
 
 TEST(Utf8, agrees_with_the_truth_on_every_pair_of_bytes_and_place) {
-  for (const size_t place : {0, 6, 7, 10}) {
+  for (const size_t place : {size_t{0}, size_t{6}, size_t{7}, size_t{10}}) {
     for (uint32_t pair = 0; pair < 0x10000; ++pair) {
       std::string text(12, 'a');
       text[place] = static_cast<char>(pair >> 8);
