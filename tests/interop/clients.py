@@ -15,7 +15,8 @@ from broker import Stream, wait_until
 
 TIMEOUT_S = 20
 PAHO_VERSIONS = {"mqttv31": mqtt.MQTTv31, "mqttv311": mqtt.MQTTv311, "mqttv5": mqtt.MQTTv5}
-DEBUG_LINE = re.compile(r"(Client \S+ (sending|received) |Subscribed \(mid: |Unsubscribed \(mid: )")
+DEBUG_LINE = re.compile(r"Client \S+ (sending|received) |(S|Uns)ubscribed \(mid: |"
+                        r"Received DISCONNECT \(")
 
 
 def tool(name):

@@ -366,10 +366,12 @@ class RawClient:
 
     def collect(self, count, timeout_s=TIMEOUT_S):
         """Receives `count` PUBLISH packets, acknowledges them, and returns them."""
-        found, open_ids, deadline = [], set(), time.monotonic() + timeout_s
+        found, later, open_ids, deadline = [], [], set(), time.monotonic() + timeout_s
         while len(found) < count or open_ids:
             got = self.receive(deadline - time.monotonic())
-            if got.kind == PUBLISH:
+            if got.kind == PUBLISH and len(found) == count:
+                later.append(got)
+            elif got.kind == PUBLISH:
                 found.append(got)
                 if got.qos == 1:
                     self.send(acknowledge(PUBACK, got.packet_id))
@@ -381,6 +383,7 @@ class RawClient:
                 self.send(acknowledge(PUBCOMP, got.packet_id))
             else:
                 raise AssertionError(f"{got.name} in the middle of messages: {got}")
+        self.inbox = later + self.inbox
         return found
 
     def payloads(self, count, timeout_s=TIMEOUT_S):

@@ -196,8 +196,8 @@ def test_unacknowledged_messages_go_to_the_one_who_takes_over(raw_client, level)
 def test_mosquitto_sub_is_told_that_its_session_was_taken_over(broker):
     with Subscriber(broker, "-i", "same", "-t", "x", version="mqttv5") as first:
         with Subscriber(broker, "-i", "same", "-t", "x", version="mqttv5") as second:
-            first.stream.wait(r"received DISCONNECT \(142\)")
-            first.crash()  # Or it would take the session back.
+            first.stream.wait(r"Received DISCONNECT \(142\)")
+            first.crash()  # Before it takes the session back.
             mosquitto_pub(broker, "-t", "x", "-m", "to the second")
             assert second.wait_messages(1) == ["to the second"]
 
@@ -281,6 +281,22 @@ def test_messages_in_flight_come_before_queued_ones(raw_client, level):
         publisher.publish("seq", str(number), qos=1)
     back = raw_client("again", level, **durable(level))
     assert back.payloads(30) == [str(number) for number in range(30)]
+
+
+def test_messages_published_while_a_connection_ends_keep_their_order(raw_client, level):
+    """The broker may still write to the dead connection, queue, or something in between."""
+    publisher = raw_client("publisher", level)
+    for _ in range(30):
+        client = raw_client("ending", level, **durable(level))
+        client.subscribe("seq", qos=1)
+        publisher.publish("seq", "0", qos=1)
+        client.wait_for(raw.PUBLISH)
+        client.close()
+        for number in range(1, 10):
+            publisher.publish("seq", str(number), qos=1)
+        back = raw_client("ending", level, **durable(level))
+        assert back.payloads(10) == [str(number) for number in range(10)]
+        back.disconnect()
 
 
 # --- bounds of the queue ---

@@ -3,7 +3,6 @@ import threading
 
 import pytest
 
-import raw
 from clients import lines_of, mosquitto_rr, properties_for
 
 

@@ -12,12 +12,13 @@ from broker import running, wait_until
 from clients import Paho, Subscriber, mosquitto_pub, mosquitto_sub, properties_for
 
 WILL = {"topic": "will", "payload": "gone"}
+CLOCK_S = 0.01  # Clocks may count in milliseconds.
 CLI_WILL = ["--will-topic", "will", "--will-payload", "gone", "--will-qos", "1"]
 
 
 def watcher_of(raw_client, level=raw.V311):
     watcher = raw_client(version=level)
-    watcher.subscribe("will/#", "will", qos=2)
+    watcher.subscribe("will/#", qos=2)
     return watcher
 
 
@@ -201,7 +202,7 @@ def test_a_silent_client_is_given_one_and_a_half_keepalives(keepalive_run, level
     arrived = keepalive_run.wills.get(f"will/mute/{level}")
     assert arrived, "no will within 8 s"
     after_s = arrived - keepalive_run.silent_since[level]
-    assert after_s >= 3.0
+    assert after_s >= 3.0 - CLOCK_S
     if keepalive_run.is_tombo:
         assert after_s < 5.0
 
@@ -267,7 +268,7 @@ def test_a_will_waits_for_its_delay(raw_client):
     victim.close()
     message, = watcher.collect(1)
     # Mosquitto 2.0 counts in whole seconds of the clock.
-    assert time.monotonic() - closed_at >= 1.0
+    assert time.monotonic() - closed_at >= 1.0 - CLOCK_S
     assert message.property("will_delay_interval") is None
 
 
@@ -278,7 +279,7 @@ def test_a_will_waits_for_its_whole_delay(raw_client):
     closed_at = time.monotonic()
     victim.close()
     watcher.collect(1)
-    assert 1.0 <= time.monotonic() - closed_at < 3.0
+    assert 1.0 - CLOCK_S <= time.monotonic() - closed_at < 3.0
 
 
 def test_a_return_within_the_delay_cancels_the_will(raw_client):
