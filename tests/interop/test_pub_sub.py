@@ -1,5 +1,6 @@
 """Publish and subscribe: QoS, topics, wildcards, payloads, order."""
 import itertools
+import random
 
 import pytest
 
@@ -86,6 +87,54 @@ def test_wildcards_match_what_the_standard_says(raw_client, level):
         found = subscriber.collect_until(b"end")
         assert [message.topic for message in found] == FILTERS[text], f"filter {text}"
         assert [message.payload.decode() for message in found] == FILTERS[text]
+
+
+@pytest.mark.parametrize("text", FILTERS)
+def test_a_wildcard_matches_when_nobody_else_subscribes(raw_client, text):
+    subscriber, publisher = raw_client(), raw_client()
+    subscriber.subscribe(text)
+    for topic in TOPICS:
+        publisher.publish(topic, topic)
+    subscriber.subscribe("sentinel")
+    publisher.publish("sentinel", "end")
+    assert [message.topic for message in subscriber.collect_until(b"end")] == FILTERS[text]
+
+
+def matches(filter_levels, topic_levels):
+    """The rule of the standard, in the shortest form."""
+    if filter_levels[:1] == ["#"]:
+        return True
+    if not filter_levels or not topic_levels:
+        return not filter_levels and not topic_levels
+    return (filter_levels[0] in ("+", topic_levels[0])
+            and matches(filter_levels[1:], topic_levels[1:]))
+
+
+@pytest.mark.conf("set_tcp_nodelay true")
+def test_random_filters_match_as_the_rule_says(raw_client):
+    source = random.Random(20260707)
+    subscriber, publisher = raw_client(), raw_client()
+    subscriber.subscribe("sentinel/of/this/test/only")
+
+    def levels(words):
+        return [source.choice(words) for _ in range(source.randint(1, 4))]
+    for _ in range(100):
+        filters = [levels(["a", "b", "", "+"]) + source.choice([[], ["#"]])
+                   for _ in range(source.randint(1, 3))]
+        texts = ["/".join(parts) for parts in filters if parts != [""]] or ["#"]
+        topics = [parts for parts in (levels(["a", "b", ""]) for _ in range(10)) if parts != [""]]
+        subscriber.subscribe(*texts)
+        for parts in topics:
+            publisher.publish("/".join(parts), "x")
+        publisher.publish("sentinel/of/this/test/only", "end")
+        got = {message.topic for message in subscriber.collect_until(b"end")}
+        expected = {"/".join(parts) for parts in topics
+                    if any(matches(text.split("/"), parts) for text in texts)}
+        assert got == expected, texts
+        subscriber.unsubscribe(*texts)
+        # A sentinel that a wildcard also brought may still be on its way.
+        publisher.publish("sentinel/of/this/test/only", "end of round")
+        subscriber.collect_until(b"end of round")
 
 
 @pytest.mark.parametrize("topic", ["日本語/トピック/🦜", "räksmörgås/ünï", "with space/ x", "/", "a//b",

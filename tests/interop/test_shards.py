@@ -17,7 +17,8 @@ MANY = 16
 
 @pytest.fixture(params=[1, 2, 4], ids=lambda count: f"{count} threads")
 def broker(start_broker, request):
-    made = start_broker(f"threads {request.param}", "max_queued_messages 0", "sys_interval 1")
+    made = start_broker(f"threads {request.param}", "max_queued_messages 0", "sys_interval 1",
+                        "set_tcp_nodelay true")
     made.shards = request.param
     return made
 
