@@ -287,6 +287,7 @@ void Core::sweep_retained() {
 
 void Core::end_turn(Now now) {
   now_ = now;
+  for (const ConnectionId id : std::exchange(moved_away_, {})) connections_.erase(id);
   for (size_t shard = 0; shard < links_.size(); ++shard) {
     if (links_[shard].to_give_back < kCreditStep) continue;
     send(ShardId(static_cast<uint8_t>(shard)),

@@ -153,7 +153,7 @@ class Core {
                    bool& present);
   void take_over(Session& session, bool session_ends);
   void store_will(Session& session, const mqtt::Connect& packet, const Connection& connection);
-  void send_connack(Peer peer, const Session& session, const ConnackFacts& facts);
+  bool send_connack(Peer peer, const Session& session, const ConnackFacts& facts);
   void resume(SessionId id, Session& session);
 
   // on_publish.cc
@@ -274,7 +274,7 @@ class Core {
                   std::string_view client_id = {});
   void start_closing(Peer peer);
   void detach(Peer peer, bool publish_will_wanted);
-  void drop_qos0(Session& session);
+  void rest_queues(Session& session);
   std::optional<Duration> session_expiry(const Session& session) const;
   void expire_session(SessionId id, Session& session, KeepPlace keep = KeepPlace::no);
   void on_session_timer(Session& session);
@@ -295,7 +295,8 @@ class Core {
   bool write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushBuffer& buffer);
   mqtt::PacketId next_packet_id(const Session& session) const;
   Written write_publish(Peer peer, const Delivery& delivery, FlushBuffer& buffer);
-  void use_alias(Connection& connection, mqtt::PublishHead& head) const;
+  void use_alias(Connection& connection, const mqtt::Message& message,
+                 mqtt::PublishHead& head) const;
   bool can_write(const Connection& connection, const Session& session) const;
   void keep_backlog(Connection& connection, const FlushBuffer& buffer, size_t written) const;
 
@@ -324,6 +325,7 @@ class Core {
   Slab<Relay, RelayId> relays_;
   std::vector<StoreOp> batch_ops_;  ///< of this turn
   uint64_t batch_number_ = 1;       ///< of the batch that this turn hands over
+  std::vector<ConnectionId> moved_away_;  ///< erased when the turn ends
   Ring<Owed> owed_;
   std::vector<Match> matches_;
   std::vector<std::vector<uint32_t>> more_ids_;

@@ -23,7 +23,8 @@ constexpr uint8_t kTlsHandshake = 0x16;
 }  // namespace
 
 bool Core::check_first_byte(Peer peer, uint8_t first_byte) {
-  if (first_byte >> 4 == static_cast<uint8_t>(mqtt::PacketType::connect)) return true;
+  const bool is_connect = first_byte >> 4 == static_cast<uint8_t>(mqtt::PacketType::connect);
+  if (is_connect && first_byte != kTlsHandshake) return true;
   // [MQTT-3.1.0-1]
   const std::string_view address = peer.connection.address.get();
   if (!config().is_v2_0()) {
@@ -213,7 +214,11 @@ void Core::move_home(Peer peer, ShardId to, const mqtt::Frame& frame) {
   --stats_.messages_received;  // its home counts it
   --stats_.packets_received[static_cast<size_t>(mqtt::PacketType::connect)];
   output_.moves.push_back({peer.id, to, std::move(adopt)});
-  connections_.erase(peer.id);
+  // The id stays taken until the turn ends: a connection accepted meanwhile must not get it while the
+  // caller still has the transport under it.
+  peer.connection.stage = Connection::Stage::closing;
+  timers_.cancel(peer.connection.timer);
+  moved_away_.push_back(peer.id);
 }
 
 bool Core::authenticate(Peer peer, const mqtt::Connect& packet, std::string_view client_id) {

@@ -179,19 +179,22 @@ void Core::detach(Peer peer, bool publish_will_wanted) {
     return expire_session(id, *session);
   }
   tell_groups(id, *session, mail::GroupUpdate::Kind::offline);
-  // QoS 0 that found no time to leave is not kept [as Mosquitto], unless asked for.
-  if (!config().queue_qos0_messages) drop_qos0(*session);
+  rest_queues(*session);
   arm_session_timer(*session);
 }
 
-void Core::drop_qos0(Session& session) {
+/// What found no time to leave: QoS 1 and 2 wait, in front of what comes while the client is away;
+/// QoS 0 is not kept [as Mosquitto], unless asked for.
+void Core::rest_queues(Session& session) {
   Ring<Delivery> kept;
   while (!session.pending.empty()) {
     Delivery delivery = session.pending.pop_front();
-    if (delivery.qos() == mqtt::Qos::at_most_once) {
-      forget(session, delivery);
-    } else {
+    if (delivery.qos() != mqtt::Qos::at_most_once) {
+      session.waiting.push_back(std::move(delivery));
+    } else if (config().queue_qos0_messages) {
       kept.push_back(std::move(delivery));
+    } else {
+      forget(session, delivery);
     }
   }
   session.pending = std::move(kept);

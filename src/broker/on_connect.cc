@@ -42,12 +42,18 @@ void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view clien
            packet.user_name ? fmt::format(", u'{}'", *packet.user_name) : std::string());
   }
   store_will(session, packet, connection);
-  send_connack(peer, session,
-               {.present = present,
-                .assigned = assigned,
-                .keep_alive_changed = connection.keep_alive_s != packet.keep_alive_s,
-                .response_information =
-                    packet.properties.number(PropertyId::request_response_information) == 1U});
+  const ConnackFacts facts{
+      .present = present,
+      .assigned = assigned,
+      .keep_alive_changed = connection.keep_alive_s != packet.keep_alive_s,
+      .response_information =
+          packet.properties.number(PropertyId::request_response_information) == 1U};
+  if (!send_connack(peer, session, facts)) {
+    // [MQTT-3.1.2-24] Without CONNACK there is no connection, and no will of it.
+    connection.will_wanted = false;
+    log_ending(connection, EndCause::oversize, "");
+    return start_closing(peer);
+  }
   if (present) {
     resume(id, session);
     tell_groups(id, session, mail::GroupUpdate::Kind::online);
@@ -119,6 +125,7 @@ void Core::take_over(Session& session, bool session_ends) {
   const bool with_will = session_ends || (session.will != nullptr && session.will->delay_s == 0);
   if (with_will) publish_will(session);
   session.will.reset();
+  if (!session_ends) stop_replays(session);
   // From here on the old connection has no say over the session.
   session.connection = {};
   end(old, Reason::session_taken_over, "another client connected with this client identifier");
@@ -151,8 +158,9 @@ void Core::store_will(Session& session, const mqtt::Connect& packet,
   session.will = std::move(stored);
 }
 
-/// Properties in Mosquitto's order, which some clients' tests compare byte for byte.
-void Core::send_connack(Peer peer, const Session& session, const ConnackFacts& facts) {
+/// Properties in Mosquitto's order, which some clients' tests compare byte for byte. False when the
+/// client does not take so large a packet.
+bool Core::send_connack(Peer peer, const Session& session, const ConnackFacts& facts) {
   Connection& connection = peer.connection;
   mqtt::Connack packet;
   packet.session_present = facts.present;
@@ -182,9 +190,9 @@ void Core::send_connack(Peer peer, const Session& session, const ConnackFacts& f
   if (connection.version == Version::v3_1) packet.session_present = false;
   LOG_TO(log(), LogType::debug, "Sending CONNACK to {} ({}, 0)", session.client_id,
          packet.session_present ? 1 : 0);
-  mqtt::encode(packet, connection.version, control(peer));
-  ++stats_.messages_sent;
-  mark_dirty(peer);
+  Buffer whole;
+  mqtt::encode(packet, connection.version, whole);
+  return send_sized(peer, whole);
 }
 
 /// The client is back: everything under way is sent again in its order [MQTT-4.4.0-1], then what

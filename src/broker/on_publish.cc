@@ -129,7 +129,8 @@ Reason Core::publish_verdict(const Session& session, const mqtt::Publish& packet
     return Reason::not_authorized;
   }
   const uint32_t limit = config().message_size_limit;
-  if (limit != 0 && packet.payload.size() > limit) return Reason::packet_too_large;
+  // [MQTT-3.4.2-1] Mosquitto says "packet too large", which PUBACK and PUBREC cannot.
+  if (limit != 0 && packet.payload.size() > limit) return Reason::quota_exceeded;
   if (!packet.properties.empty() &&
       packet.properties.number(PropertyId::payload_format_indicator) == 1U &&
       !mqtt::well_formed_utf8(as_text(packet.payload))) {

@@ -59,7 +59,7 @@ class TopicTree {
   void match(std::string_view topic, F&& f) const {
     const Leaf exact = find_exact(topic);
     if (exact != kNone) f(std::span<const Subscriber>(leaves_[exact].subscribers));
-    if (nodes_.size() == 1) return;
+    if (nodes_.size() == 1 && nodes_[0].hash_leaf == kNone) return;
     scratch_.clear();
     match_wildcards(topic);
     for (const Leaf leaf : scratch_) f(std::span<const Subscriber>(leaves_[leaf].subscribers));

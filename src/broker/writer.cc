@@ -233,7 +233,7 @@ Core::Written Core::write_publish(Peer peer, const Delivery& delivery, FlushBuff
       mqtt::publish_size(head, message) > connection.packet_size_max) {
     return Written::too_large;
   }
-  if (connection.alias_maximum_out != 0) use_alias(connection, head);
+  if (connection.alias_maximum_out != 0) use_alias(connection, message, head);
   uint8_t* out = buffer.write_at();
   const uint32_t written = mqtt::write_publish_head(out, head, message);
   if (shared) {
@@ -254,7 +254,8 @@ Core::Written Core::write_publish(Peer peer, const Delivery& delivery, FlushBuff
 }
 
 /// Topic aliases towards the client, given to topics as they come until all are used.
-void Core::use_alias(Connection& connection, mqtt::PublishHead& head) const {
+void Core::use_alias(Connection& connection, const Message& message,
+                     mqtt::PublishHead& head) const {
   if (head.topic.size() <= 2) return;  // the alias costs three bytes
   if (connection.aliases == nullptr) connection.aliases = std::make_unique<TopicAliases>();
   auto& known = connection.aliases->to_client;
@@ -265,8 +266,13 @@ void Core::use_alias(Connection& connection, mqtt::PublishHead& head) const {
     return;
   }
   if (known.size() >= connection.alias_maximum_out) return;
+  head.topic_alias = static_cast<uint16_t>(known.size() + 1);
+  if (connection.packet_size_max != 0 &&
+      mqtt::publish_size(head, message) > connection.packet_size_max) {
+    head.topic_alias = 0;  // [MQTT-3.1.2-24] these three bytes would be too many
+    return;
+  }
   known.emplace_back(head.topic);
-  head.topic_alias = static_cast<uint16_t>(known.size());
 }
 
 bool Core::wrote(ConnectionId id, FlushBuffer& buffer, size_t count) {
