@@ -27,6 +27,7 @@ class AckQueue {
   };
 
   bool empty() const { return places_.empty(); }
+
   size_t size() const { return places_.size(); }
 
   /// Opens a place that `remaining` shards must settle; returns its number for settle().

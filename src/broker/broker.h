@@ -31,15 +31,15 @@ struct BrokerSetup {
   ShardId shard;
   unsigned shards = 1;
   std::shared_ptr<const config::Config> config;
-  InterestTable* interest = nullptr;       ///< shared by all shards; may be null with one shard
-  Logger* log = nullptr;                   ///< this shard's own
+  InterestTable* interest = nullptr;  ///< shared by all shards; may be null with one shard
+  Logger* log = nullptr;              ///< this shard's own
   Store* store = nullptr;
   Authenticator* authenticator = nullptr;  ///< null: allow_anonymous decides
   Authorizer* authorizer = nullptr;        ///< null: everything is allowed
   Admission* admission = nullptr;          ///< null: no broker-wide limits
   uint64_t hash_seed = 0;                  ///< the same on all shards: homes depend on it
   uint64_t random_seed = 0;
-  Time start{};                            ///< the time when the shard begins
+  Time start{};  ///< the time when the shard begins
 };
 
 /// A connection that a listener accepted.
@@ -50,9 +50,9 @@ struct OpenInfo {
 
 /// Why a transport ended.
 enum class CloseCause : uint8_t {
-  by_peer,   ///< end of file
-  error,     ///< read or write failed; the detail says how
-  by_broker, ///< Output::close was carried out
+  by_peer,    ///< end of file
+  error,      ///< read or write failed; the detail says how
+  by_broker,  ///< Output::close was carried out
 };
 
 /// One shard's broker: a state machine that turns inputs (bytes, mail, time, closes) into effects

@@ -52,7 +52,7 @@ struct Connection {
     connecting,      ///< no CONNECT yet
     authenticating,  ///< waits for an authenticator
     open,
-    closing,         ///< a last packet may leave; nothing is read any more
+    closing,  ///< a last packet may leave; nothing is read any more
   };
   /// Control packets waiting for the socket beyond this: reading stops until they are written.
   static constexpr size_t kControlBytesMax = size_t{64} * 1024;
@@ -68,24 +68,29 @@ struct Connection {
   std::unique_ptr<std::string> authentication_method;
   std::unique_ptr<char[]> address;  ///< "ADDR:PORT"
   AckQueue acks;
-  uint32_t packet_size_max = 0;     ///< the client's Maximum Packet Size; 0: none
-  uint16_t receive_maximum = 65535; ///< QoS 1 and 2 we may have unacknowledged at the client
-  uint16_t alias_maximum_out = 0;   ///< aliases we may use towards the client
+  uint32_t packet_size_max = 0;      ///< the client's Maximum Packet Size; 0: none
+  uint16_t receive_maximum = 65535;  ///< QoS 1 and 2 we may have unacknowledged at the client
+  uint16_t alias_maximum_out = 0;    ///< aliases we may use towards the client
   uint16_t keep_alive_s = 0;
   uint16_t listener = 0;
-  uint16_t paused_for = 0;          ///< reasons not to read, see Pause
+  uint16_t paused_for = 0;  ///< reasons not to read, see Pause
   mqtt::Version version = mqtt::Version::v3_1_1;
   Stage stage = Stage::connecting;
-  bool dirty : 1 = false;           ///< listed in Output::dirty
-  bool blocked : 1 = false;         ///< the socket did not take all of the last write
+  bool dirty : 1 = false;    ///< listed in Output::dirty
+  bool blocked : 1 = false;  ///< the socket did not take all of the last write
   bool problem_information : 1 = true;
   bool bridge : 1 = false;
-  bool will_wanted : 1 = true;      ///< cleared by a normal DISCONNECT
-  bool counted : 1 = false;         ///< in Stats::connected
-  bool moved : 1 = false;           ///< its CONNECT was read on another shard already
+  bool will_wanted : 1 = true;  ///< cleared by a normal DISCONNECT
+  bool counted : 1 = false;     ///< in Stats::connected
+  bool moved : 1 = false;       ///< its CONNECT was read on another shard already
 
   /// Why reading is stopped; bits of `paused_for`.
-  enum Pause : uint16_t { pause_control = 1, pause_credit = 2, pause_acks = 4, pause_subscribe = 8 };
+  enum Pause : uint16_t {
+    pause_control = 1,
+    pause_credit = 2,
+    pause_acks = 4,
+    pause_subscribe = 8
+  };
 
   bool is_open() const { return stage == Stage::open; }
 };

@@ -50,8 +50,7 @@ Core::Core(BrokerSetup setup)
   now_.time = setup_.start;
   sweep_timer_.kind = timer_sweep;
   if (config().retain_expiry_interval != 0) {
-    timers_.arm(sweep_timer_,
-                now_.time + std::chrono::minutes(config().retain_expiry_interval));
+    timers_.arm(sweep_timer_, now_.time + std::chrono::minutes(config().retain_expiry_interval));
   }
 }
 
@@ -66,7 +65,9 @@ ShardId Core::home(std::string_view key) const {
   return ShardId(static_cast<uint8_t>(hash64(key, setup_.hash_seed) % setup_.shards));
 }
 
-void Core::send(ShardId to, Mail mail) { output_.mails[to.value()].push_back(std::move(mail)); }
+void Core::send(ShardId to, Mail mail) {
+  output_.mails[to.value()].push_back(std::move(mail));
+}
 
 std::string_view Core::name_of(const Connection& connection) const {
   if (connection.session) {
@@ -115,8 +116,8 @@ void Core::on_bytes(ConnectionId id, Bytes bytes, Now now) {
   connection = connections_.find(id);  // a CONNECT may have moved it
   if (connection == nullptr || connection->stage == Connection::Stage::closing) return;
   if (taken < bytes.size()) {
-    connection->partial = std::make_unique<Buffer>(bytes.begin() + static_cast<ptrdiff_t>(taken),
-                                                   bytes.end());
+    connection->partial =
+        std::make_unique<Buffer>(bytes.begin() + static_cast<ptrdiff_t>(taken), bytes.end());
   }
 }
 
@@ -153,8 +154,8 @@ bool Core::take_partial(ConnectionId id, Bytes& bytes) {
   Connection* after = connections_.find(id);
   if (after == nullptr || after->stage == Connection::Stage::closing) return false;
   if (taken < whole->size()) {
-    after->partial = std::make_unique<Buffer>(whole->begin() + static_cast<ptrdiff_t>(taken),
-                                              whole->end());
+    after->partial =
+        std::make_unique<Buffer>(whole->begin() + static_cast<ptrdiff_t>(taken), whole->end());
     return bytes.empty() ? false : take_partial(id, bytes);
   }
   return true;
@@ -203,13 +204,17 @@ void Core::on_frame(Peer peer, const mqtt::Frame& frame) {
   ++stats_.packets_received[frame.first_byte >> 4];
   mqtt::Malformed error;
   switch (frame.type()) {
-    case PacketType::publish: return on_publish(peer, frame);
+    case PacketType::publish:
+      return on_publish(peer, frame);
     case PacketType::puback:
     case PacketType::pubrec:
     case PacketType::pubrel:
-    case PacketType::pubcomp: return on_acknowledgement(peer, frame);
-    case PacketType::subscribe: return on_subscribe(peer, frame);
-    case PacketType::unsubscribe: return on_unsubscribe(peer, frame);
+    case PacketType::pubcomp:
+      return on_acknowledgement(peer, frame);
+    case PacketType::subscribe:
+      return on_subscribe(peer, frame);
+    case PacketType::unsubscribe:
+      return on_unsubscribe(peer, frame);
     case PacketType::pingreq:
       if (!mqtt::decode_ping(frame, error)) return malformed(peer, frame.type(), error);
       LOG_TO(log(), LogType::debug, "Received PINGREQ from {}", name_of(peer.connection));
@@ -217,8 +222,10 @@ void Core::on_frame(Peer peer, const mqtt::Frame& frame) {
       mqtt::encode_ping(PacketType::pingresp, control(peer));
       ++stats_.messages_sent;
       return mark_dirty(peer);
-    case PacketType::disconnect: return on_disconnect(peer, frame);
-    case PacketType::auth: return on_auth(peer, frame);
+    case PacketType::disconnect:
+      return on_disconnect(peer, frame);
+    case PacketType::auth:
+      return on_auth(peer, frame);
     case PacketType::connect:
       // [MQTT-3.1.0-2]
       return malformed(peer, frame.type(), {mqtt::Reason::protocol_error, 0, "second CONNECT"});
@@ -235,8 +242,7 @@ void Core::on_frame(Peer peer, const mqtt::Frame& frame) {
       return malformed(peer, frame.type(),
                        {mqtt::Reason::protocol_error, 0, "only a server sends this"});
     case PacketType::reserved:
-      return malformed(peer, frame.type(),
-                       {mqtt::Reason::malformed_packet, 0, "packet type 0"});
+      return malformed(peer, frame.type(), {mqtt::Reason::malformed_packet, 0, "packet type 0"});
   }
 }
 
@@ -245,7 +251,9 @@ void Core::on_time(Now now) {
   timers_.advance(now.time, [this](Timer& timer) { on_timer(timer); });
 }
 
-std::optional<Time> Core::next_deadline() const { return timers_.next_deadline(); }
+std::optional<Time> Core::next_deadline() const {
+  return timers_.next_deadline();
+}
 
 void Core::on_timer(Timer& timer) {
   if (timer.kind == timer_sweep) return sweep_retained();
@@ -272,8 +280,8 @@ void Core::on_timer(Timer& timer) {
 
 void Core::arm_keep_alive(Connection& connection) {
   if (connection.keep_alive_s == 0) return timers_.cancel(connection.timer);
-  timers_.arm(connection.timer, connection.last_received +
-                                    std::chrono::milliseconds(connection.keep_alive_s * 1500));
+  timers_.arm(connection.timer,
+              connection.last_received + std::chrono::milliseconds(connection.keep_alive_s * 1500));
 }
 
 void Core::sweep_retained() {

@@ -24,8 +24,9 @@
 
 namespace tombo::broker {
 
-/// What stands behind Broker: one shard's whole state and the handlers that change it. Each group of
-/// handlers has a file of its own, named in the comments; the data structures stand alone in theirs.
+/// What stands behind Broker: one shard's whole state and the handlers that change it. Each group
+/// of handlers has a file of its own, named in the comments; the data structures stand alone in
+/// theirs.
 class Core {
  public:
   explicit Core(BrokerSetup setup);
@@ -39,6 +40,7 @@ class Core {
   void end_turn(Now now);
   const Stats& stats();
   std::string subscription_tree() const;
+
   Output& output() { return output_; }
 
   // on_mail.cc
@@ -57,6 +59,7 @@ class Core {
     ConnectionId id;
     Connection& connection;
   };
+
   /// A session that a PUBLISH goes to, while the matches are gathered.
   struct Match {
     uint32_t session = 0;
@@ -64,17 +67,20 @@ class Core {
     uint8_t options = 0;
     uint32_t more_ids = 0;  ///< 1 + index into more_ids_, when there are several identifiers
   };
+
   /// What delivering on this shard came to.
   struct Delivered {
     bool matched = false;
-    bool stored = false;     ///< something durable was recorded in this turn's batch
-    AckToken relay;          ///< set when other shards have to settle too
+    bool stored = false;  ///< something durable was recorded in this turn's batch
+    AckToken relay;       ///< set when other shards have to settle too
   };
+
   /// What a subscription says besides its filter.
   struct SubscriptionFacts {
     uint8_t options = 0;
     uint32_t subscription_id = 0;
   };
+
   struct GroupMembership {
     std::string_view name;
     uint8_t options = 0;
@@ -84,12 +90,14 @@ class Core {
   enum class Source : uint8_t { live, replay };
   /// What came of writing a PUBLISH.
   enum class Written : uint8_t { yes, no_room, too_large };
+
   /// Traffic to another shard.
   struct Link {
-    uint64_t under_way = 0;                ///< bytes sent there and not given back
-    uint64_t to_give_back = 0;             ///< bytes taken in from there
-    std::vector<ConnectionId> paused;      ///< publishers that wait for credit
+    uint64_t under_way = 0;            ///< bytes sent there and not given back
+    uint64_t to_give_back = 0;         ///< bytes taken in from there
+    std::vector<ConnectionId> paused;  ///< publishers that wait for credit
   };
+
   /// A settlement that other shards must make first (shared groups whose members live elsewhere).
   struct Relay {
     AckToken token;
@@ -97,12 +105,14 @@ class Core {
     bool matched = false;
   };
   using RelayId = SlabId<struct RelayTag>;
+
   /// Acknowledgements that wait for a batch.
   struct Owed {
     uint64_t batch = 0;
     AckToken token;
     bool matched = false;
   };
+
   /// What CONNACK says besides the limits of configuration.
   struct ConnackFacts {
     bool present = false;
@@ -112,6 +122,7 @@ class Core {
   };
   /// Is the place that global_max_clients counts kept for a session that follows?
   enum class KeepPlace : uint8_t { no, yes };
+
   enum TimerKind : uint8_t { timer_connection, timer_session, timer_sweep };
 
   // core.cc
@@ -124,9 +135,13 @@ class Core {
   void sweep_retained();
   ShardId home(std::string_view key) const;
   void send(ShardId to, Mail mail);
+
   bool multi() const { return setup_.shards > 1; }
+
   const config::ListenerConfig& listener(uint16_t index) const;
+
   const config::Config& config() const { return *setup_.config; }
+
   Logger& log() { return *setup_.log; }
 
   // on_mail.cc
@@ -302,6 +317,7 @@ class Core {
 
   // store.cc
   bool keeps() const { return setup_.store != nullptr && setup_.store->keeps(); }
+
   StoreOp& record(StoreOp::Kind kind, const Session& session);
   void record_session(Session& session);
 
@@ -323,15 +339,15 @@ class Core {
   RetainedStore retained_;
   std::vector<Link> links_;
   Slab<Relay, RelayId> relays_;
-  std::vector<StoreOp> batch_ops_;  ///< of this turn
-  uint64_t batch_number_ = 1;       ///< of the batch that this turn hands over
+  std::vector<StoreOp> batch_ops_;        ///< of this turn
+  uint64_t batch_number_ = 1;             ///< of the batch that this turn hands over
   std::vector<ConnectionId> moved_away_;  ///< erased when the turn ends
   Ring<Owed> owed_;
   std::vector<Match> matches_;
   std::vector<std::vector<uint32_t>> more_ids_;
   std::vector<std::unique_ptr<Buffer>> spare_buffers_;
   uint64_t match_stamp_ = 0;
-  Bytes rest_behind_connect_;  ///< what came with a CONNECT that is being handled
+  Bytes rest_behind_connect_;   ///< what came with a CONNECT that is being handled
   uint64_t held_messages_ = 0;  ///< deliveries in this shard's queues and windows
   uint64_t held_bytes_ = 0;     ///< message bytes in this shard's queues and windows
   Timer sweep_timer_;

@@ -15,7 +15,7 @@ namespace tombo::broker {
 /// What few deliveries have: several subscription identifiers, or the group they came from.
 struct DeliveryExtra {
   std::vector<uint32_t> subscription_ids;
-  GroupId group;      ///< none: not by a shared subscription
+  GroupId group;  ///< none: not by a shared subscription
   ShardId group_home;
 };
 
@@ -38,9 +38,13 @@ struct Delivery {
   static constexpr uint32_t kExtra = 0x8000'0000U;
 
   mqtt::Qos qos() const { return static_cast<mqtt::Qos>(qos_bits); }
+
   State state() const { return static_cast<State>(state_bits); }
+
   void set_state(State state) { state_bits = static_cast<uint8_t>(state) & 3U; }
+
   bool has_extra() const { return (extra & kExtra) != 0; }
+
   uint32_t extra_index() const { return extra & ~kExtra; }
 };
 

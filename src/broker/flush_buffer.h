@@ -32,13 +32,17 @@ class FlushBuffer {
   }
 
   bool empty() const { return size_ == 0; }
+
   size_t size() const { return size_; }
+
   size_t room() const { return kBytes - used_; }
+
   /// Is it time to stop gathering?
   bool full() const { return size_ >= kBytes / 2 || slices_.size() + 2 >= kSlices; }
 
   /// Where the next copied bytes go. Requires: at least the wanted bytes of room().
   uint8_t* write_at() { return bytes_.get() + used_; }
+
   /// `count` bytes were written at write_at().
   void commit(size_t count) {
     uint8_t* start = bytes_.get() + used_;
@@ -50,12 +54,14 @@ class FlushBuffer {
       slices_.push_back({start, count});
     }
   }
+
   /// Adds bytes that stay put elsewhere: the connection's own backlog.
   void add(const uint8_t* data, size_t count) {
     if (count == 0) return;
     slices_.push_back({data, count});
     size_ += count;
   }
+
   /// Adds a payload by reference and holds the message.
   void add(SharedRef<const mqtt::Message> message, size_t offset) {
     const Bytes payload = message->payload();
@@ -64,13 +70,14 @@ class FlushBuffer {
   }
 
   std::span<const Slice> slices() const { return slices_; }
+
   /// The message whose payload is the last slice, if it is.
   const SharedRef<const mqtt::Message>* last_held() const {
     if (held_.empty() || slices_.empty()) return nullptr;
     const Bytes payload = held_.back()->payload();
     const Slice& last = slices_.back();
-    const bool is_tail = last.data >= payload.data() &&
-                         last.data + last.size == payload.data() + payload.size();
+    const bool is_tail =
+        last.data >= payload.data() && last.data + last.size == payload.data() + payload.size();
     return is_tail ? &held_.back() : nullptr;
   }
 

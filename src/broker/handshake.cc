@@ -79,9 +79,10 @@ void Core::refuse_malformed_connect(Peer peer, const mqtt::Connect& packet,
   if (why.reason == Reason::unsupported_protocol_version) return refuse_version(peer, packet);
   LOG_TO(log(), LogType::notice, "Client {} sent {} CONNECT (byte {}): {}.",
          packet.client_id.empty() ? name_of(peer.connection) : packet.client_id,
-         why.reason == Reason::malformed_packet ? "a malformed" : "an invalid", why.offset, why.why);
-  const bool answered = packet.protocol_level == 5 && packet.protocol_name == "MQTT" &&
-                        !config().is_v2_0();
+         why.reason == Reason::malformed_packet ? "a malformed" : "an invalid", why.offset,
+         why.why);
+  const bool answered =
+      packet.protocol_level == 5 && packet.protocol_name == "MQTT" && !config().is_v2_0();
   if (answered) {
     peer.connection.version = Version::v5;
     return refuse(peer, packet, why.reason, why.why);
@@ -101,8 +102,8 @@ void Core::refuse(Peer peer, const mqtt::Connect& connect, Reason reason, std::s
     mqtt::PropertyWriter(properties).text(PropertyId::reason_string, why);
     packet.properties = mqtt::Properties(properties);
   }
-  const unsigned code = connection.version == Version::v5 ? mqtt::value(reason)
-                                                          : mqtt::connack_v3(reason);
+  const unsigned code =
+      connection.version == Version::v5 ? mqtt::value(reason) : mqtt::connack_v3(reason);
   LOG_TO(log(), LogType::debug, "Sending CONNACK to {} (0, {})",
          connect.client_id.empty() ? name_of(connection) : connect.client_id, code);
   mqtt::encode(packet, connection.version, control(peer));
@@ -214,8 +215,8 @@ void Core::move_home(Peer peer, ShardId to, const mqtt::Frame& frame) {
   --stats_.messages_received;  // its home counts it
   --stats_.packets_received[static_cast<size_t>(mqtt::PacketType::connect)];
   output_.moves.push_back({peer.id, to, std::move(adopt)});
-  // The id stays taken until the turn ends: a connection accepted meanwhile must not get it while the
-  // caller still has the transport under it.
+  // The id stays taken until the turn ends: a connection accepted meanwhile must not get it while
+  // the caller still has the transport under it.
   peer.connection.stage = Connection::Stage::closing;
   timers_.cancel(peer.connection.timer);
   moved_away_.push_back(peer.id);

@@ -18,7 +18,9 @@ constexpr uint32_t make_shape(unsigned depth, uint32_t plus, bool hash) {
   return kUsed | (hash ? kHash : 0) | depth << 16 | plus;
 }
 
-constexpr unsigned depth_of(uint32_t shape) { return shape >> 16 & 31; }
+constexpr unsigned depth_of(uint32_t shape) {
+  return shape >> 16 & 31;
+}
 
 // `#` alone and FIRST/# are what everything can be coarsened to; they always have a place.
 constexpr uint32_t kEverything = make_shape(0, 0, true);

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <string_view>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/sync/mask_table.h"
 #include "base/sync/small_set.h"
@@ -12,10 +13,10 @@ namespace tombo::broker {
 
 /// Which shards might want a topic: one table for all shards, read without locks.
 /// A filter has a shape (depth, which levels are `+`, whether it ends in `#`) and a key, a hash of
-/// the shape and its non-wild levels. A lookup forms one key for each live shape that fits the topic
-/// and ORs the masks. Never a false negative; a false positive costs a hop.
-/// Bounds: kShapesMax shapes and kDepthMax levels; what goes beyond is entered coarser.
-/// Filters are counted per shard by LocalInterest; only first and last touch this table.
+/// the shape and its non-wild levels. A lookup forms one key for each live shape that fits the
+/// topic and ORs the masks. Never a false negative; a false positive costs a hop. Bounds:
+/// kShapesMax shapes and kDepthMax levels; what goes beyond is entered coarser. Filters are counted
+/// per shard by LocalInterest; only first and last touch this table.
 class InterestTable {
  public:
   static constexpr unsigned kDepthMax = 16;
@@ -31,12 +32,14 @@ class InterestTable {
     uint64_t key = 0;
     uint32_t shape = 0;
   };
+
   /// Registers the filter's shape (a coarser one when there are too many) and returns its entry.
   /// Balanced by leave(). Thread-safe.
   Entry enter(std::string_view filter);
   void leave(const Entry& entry);
 
   void set(uint64_t key, ShardId shard) { masks_.set(key, shard.value()); }
+
   void clear(uint64_t key, ShardId shard) { masks_.clear(key, shard.value()); }
 
   MaskTable& masks() { return masks_; }

@@ -15,9 +15,9 @@
 #include "config/config.h"
 #include "mqtt/message.h"
 
-/// Everything shards say to each other and the control thread to shards. Closed: a new kind is a new
-/// alternative, and every switch over it fails to compile until it is handled. Small: what is rare
-/// and large hangs on a unique_ptr.
+/// Everything shards say to each other and the control thread to shards. Closed: a new kind is a
+/// new alternative, and every switch over it fails to compile until it is handled. Small: what is
+/// rare and large hangs on a unique_ptr.
 namespace tombo::broker::mail {
 
 /// Deliver to the matching sessions of the receiving shard. Takes up credit at the sender until the
@@ -81,7 +81,7 @@ struct GroupUpdate {
   uint32_t request = 0;  ///< join: echoed in GroupJoined; 0: no answer wanted
   uint8_t options = 0;   ///< join: packed subscribe options
   uint32_t subscription_id = 0;
-  std::string name;      ///< "GROUP/FILTER" as behind "$share/"
+  std::string name;  ///< "GROUP/FILTER" as behind "$share/"
 };
 
 /// The join is in force; SUBACK may leave.
@@ -148,12 +148,11 @@ struct Shutdown {
 
 namespace tombo::broker {
 
-using Mail =
-    std::variant<mail::Publish, mail::Settled, mail::Credit, mail::Retain, mail::ReplayNext,
-                 mail::GroupJoined, mail::GroupDeliver, std::unique_ptr<mail::ReplayStart>,
-                 std::unique_ptr<mail::ReplayPage>, std::unique_ptr<mail::GroupUpdate>,
-                 std::unique_ptr<mail::GroupReturn>, std::unique_ptr<mail::Adopt>,
-                 std::unique_ptr<mail::AuthDecided>, mail::Committed, mail::Inject,
-                 mail::Reconfigure, mail::Shutdown>;
+using Mail = std::variant<mail::Publish, mail::Settled, mail::Credit, mail::Retain,
+                          mail::ReplayNext, mail::GroupJoined, mail::GroupDeliver,
+                          std::unique_ptr<mail::ReplayStart>, std::unique_ptr<mail::ReplayPage>,
+                          std::unique_ptr<mail::GroupUpdate>, std::unique_ptr<mail::GroupReturn>,
+                          std::unique_ptr<mail::Adopt>, std::unique_ptr<mail::AuthDecided>,
+                          mail::Committed, mail::Inject, mail::Reconfigure, mail::Shutdown>;
 
 }  // namespace tombo::broker

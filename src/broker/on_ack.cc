@@ -19,10 +19,18 @@ void Core::on_acknowledgement(Peer peer, const mqtt::Frame& frame) {
   LOG_TO(log(), LogType::debug, "Received {} from {} (Mid: {}, RC:{})", mqtt::name(packet.type),
          session.client_id, packet.packet_id.value(), mqtt::value(packet.reason));
   switch (packet.type) {
-    case PacketType::puback: on_puback(peer, session, packet); break;
-    case PacketType::pubrec: on_pubrec(peer, session, packet); break;
-    case PacketType::pubrel: on_pubrel(peer, session, packet); break;
-    default: on_pubcomp(peer, session, packet); break;
+    case PacketType::puback:
+      on_puback(peer, session, packet);
+      break;
+    case PacketType::pubrec:
+      on_pubrec(peer, session, packet);
+      break;
+    case PacketType::pubrel:
+      on_pubrel(peer, session, packet);
+      break;
+    default:
+      on_pubcomp(peer, session, packet);
+      break;
   }
 }
 

@@ -121,9 +121,9 @@ void Core::end(Peer peer, Reason reason, std::string_view why) {
 void Core::log_ending(const Connection& connection, EndCause cause, std::string_view detail,
                       std::string_view client_id) {
   if (!config().connection_messages) return;
-  EndLine line = end_line(config().compatibility, cause,
-                          client_id.empty() ? name_of(connection) : client_id,
-                          connection.address.get(), detail);
+  EndLine line =
+      end_line(config().compatibility, cause, client_id.empty() ? name_of(connection) : client_id,
+               connection.address.get(), detail);
   if (!line.text.empty()) {
     log().log(line.is_error ? LogType::error : LogType::notice, line.text);
   }
@@ -267,14 +267,14 @@ void Core::publish_will(Session& session) {
     return;
   }
   if (!will->has_expiry) return publish(will->message);
-  publish(mqtt::Message::make({.topic = message.topic(),
-                               .properties = message.properties(),
-                               .payload = message.payload(),
-                               .qos = message.qos(),
-                               .retain = message.retain(),
-                               .origin = message.origin(),
-                               .expires_at_ms = now_.wall_ms +
-                                                int64_t{will->expiry_interval_s} * 1000}));
+  publish(mqtt::Message::make(
+      {.topic = message.topic(),
+       .properties = message.properties(),
+       .payload = message.payload(),
+       .qos = message.qos(),
+       .retain = message.retain(),
+       .origin = message.origin(),
+       .expires_at_ms = now_.wall_ms + int64_t{will->expiry_interval_s} * 1000}));
 }
 
 void Core::shutdown(mail::Shutdown::Step step) {

@@ -131,8 +131,7 @@ void Core::take_over(Session& session, bool session_ends) {
   end(old, Reason::session_taken_over, "another client connected with this client identifier");
 }
 
-void Core::store_will(Session& session, const mqtt::Connect& packet,
-                      const Connection& connection) {
+void Core::store_will(Session& session, const mqtt::Connect& packet, const Connection& connection) {
   if (!packet.will) {
     LOG_TO(log(), LogType::debug, "No will message specified.");
     return;
@@ -142,15 +141,16 @@ void Core::store_will(Session& session, const mqtt::Connect& packet,
          will.payload.size(), will.retain ? 1 : 0, mqtt::value(will.qos));
   LOG_TO(log(), LogType::debug, "\t{}", will.topic);
   const std::string& mount_point = listener(connection.listener).mount_point;
-  const std::string mounted = mount_point.empty() ? std::string() : mount_point + std::string(will.topic);
+  const std::string mounted =
+      mount_point.empty() ? std::string() : mount_point + std::string(will.topic);
   auto stored = std::make_unique<StoredWill>();
-  stored->message = mqtt::Message::make(
-      {.topic = mount_point.empty() ? will.topic : std::string_view(mounted),
-       .properties = will.properties,
-       .payload = will.payload,
-       .qos = will.qos,
-       .retain = will.retain,
-       .origin = session.client_hash});
+  stored->message =
+      mqtt::Message::make({.topic = mount_point.empty() ? will.topic : std::string_view(mounted),
+                           .properties = will.properties,
+                           .payload = will.payload,
+                           .qos = will.qos,
+                           .retain = will.retain,
+                           .origin = session.client_hash});
   stored->delay_s = will.properties.number(PropertyId::will_delay_interval).value_or(0);
   const auto expiry = will.properties.number(PropertyId::message_expiry_interval);
   stored->has_expiry = expiry.has_value();

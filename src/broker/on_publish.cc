@@ -35,8 +35,9 @@ void Core::on_publish(Peer peer, const mqtt::Frame& frame) {
   if (connection.version == Version::v5 && !resolve_alias(peer, packet)) return;
   if (!check_publish(peer, packet)) return;
   Session& session = sessions_.at(connection.session);
-  LOG_TO(log(), LogType::debug, "Received PUBLISH from {} (d{}, q{}, r{}, m{}, '{}', ... ({} bytes))",
-         session.client_id, packet.dup ? 1 : 0, mqtt::value(packet.qos), packet.retain ? 1 : 0,
+  LOG_TO(log(), LogType::debug,
+         "Received PUBLISH from {} (d{}, q{}, r{}, m{}, '{}', ... ({} bytes))", session.client_id,
+         packet.dup ? 1 : 0, mqtt::value(packet.qos), packet.retain ? 1 : 0,
          packet.packet_id.value(), packet.topic, packet.payload.size());
   if (packet.qos == Qos::exactly_once) {
     const auto& received = session.received;
@@ -143,8 +144,8 @@ Reason Core::publish_verdict(const Session& session, const mqtt::Publish& packet
   return Reason::success;
 }
 
-/// A refused message is answered as if it had been taken, with the reason where v5 allows one; QoS 0
-/// has no answer.
+/// A refused message is answered as if it had been taken, with the reason where v5 allows one; QoS
+/// 0 has no answer.
 void Core::refuse_publish(Peer peer, const mqtt::Publish& packet, Reason reason) {
   ++stats_.publish_messages_dropped;
   LOG_TO(log(), LogType::debug, "Denied PUBLISH from {} (d{}, q{}, r{}, m{}, '{}', ... ({} bytes))",

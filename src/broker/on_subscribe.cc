@@ -29,8 +29,7 @@ void Core::on_subscribe(Peer peer, const mqtt::Frame& frame) {
   PendingSubscribe pending{.packet_id = packet.packet_id, .request = ++session.next_request};
   mqtt::Subscription entry;
   while (packet.filters.next(entry)) {
-    pending.reasons.push_back(
-        mqtt::value(subscribe_one(session, entry, subscription_id, pending)));
+    pending.reasons.push_back(mqtt::value(subscribe_one(session, entry, subscription_id, pending)));
   }
   if (pending.remaining == 0) return send_suback(peer, PacketType::suback, pending);
   // Shared groups live elsewhere: SUBACK waits until they know the member, so that a publish that
@@ -48,8 +47,7 @@ Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
   const SessionId id = sessions_.find(session.client_id);
   const Connection& connection = connections_.at(session.connection);
   mqtt::SubscribeOptions options = entry.options;
-  options.qos =
-      std::min(options.qos, static_cast<Qos>(listener(connection.listener).max_qos));
+  options.qos = std::min(options.qos, static_cast<Qos>(listener(connection.listener).max_qos));
   if (connection.bridge) {
     // A bridge (level bit 0x80) must not get back what it sent, and wants the retain flag.
     options.no_local = true;

@@ -14,7 +14,8 @@ namespace tombo::broker {
 
 /// What a turn of the broker wants done. The shard that drives it carries everything out when the
 /// turn is flushed and then clears it. The broker only appends.
-/// Order of carrying out: all first_mails, then all mails, then writes of `dirty`, then closes, then moves, reads last.
+/// Order of carrying out: all first_mails, then all mails, then writes of `dirty`, then closes,
+/// then moves, reads last.
 struct Output {
   /// Connections that have bytes to write: pull them with Broker::gather(). No doubles.
   std::vector<ConnectionId> dirty;
@@ -23,6 +24,7 @@ struct Output {
   std::vector<ConnectionId> close;
   /// Connections whose reading stops or goes on (back-pressure). The last entry for an id counts.
   std::vector<std::pair<ConnectionId, bool>> reading;
+
   /// Connections that go home: take the transport out, put it into adopt->transport, send the mail.
   /// The id is dead from then on, without on_closed().
   struct Move {
@@ -30,6 +32,7 @@ struct Output {
     ShardId to;
     std::unique_ptr<mail::Adopt> adopt;
   };
+
   std::vector<Move> moves;
   /// Mails that must be in their destinations' mailboxes before any of `mails` is in any: whoever
   /// learns of a retained message by mail and then asks its keeper must find it there.

@@ -44,8 +44,8 @@ bool Core::enqueue(Session& session, Delivery delivery, Source source) {
 void Core::line_up(Session& session, Delivery delivery) {
   Connection* connection = session.online() ? connections_.find(session.connection) : nullptr;
   // The order of QoS 1 and 2 is kept: once one waits for the window, the others wait behind it.
-  const bool wait = delivery.qos() != Qos::at_most_once &&
-                    (connection == nullptr || !session.waiting.empty());
+  const bool wait =
+      delivery.qos() != Qos::at_most_once && (connection == nullptr || !session.waiting.empty());
   (wait ? session.waiting : session.pending).push_back(std::move(delivery));
   if (connection == nullptr) return;
   if (session.pending.size() >= kFlushFrom && !connection->blocked) output_.wants_flush = true;
@@ -63,8 +63,8 @@ bool Core::queue_has_room(const Session& session, const Connection* connection,
   if (delivery.qos() == Qos::at_most_once) {
     // A socket that takes what it is given has no queue to speak of: it is written this turn.
     if (connection != nullptr && !connection->blocked) return true;
-    const uint64_t bytes_max = config().max_queued_bytes != 0 ? config().max_queued_bytes
-                                                              : kBlockedBytesMax;
+    const uint64_t bytes_max =
+        config().max_queued_bytes != 0 ? config().max_queued_bytes : kBlockedBytesMax;
     return bytes <= bytes_max &&
            (count_max == 0 || session.pending.size() + session.waiting.size() < count_max);
   }

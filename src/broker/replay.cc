@@ -9,9 +9,9 @@
 // subscriber's shard asks for the next page when its session has little left to send. So a million
 // retained messages stall nobody and fill no queue.
 //
-// Live messages that match the filter wait until the replay is done: retained messages come first. When
-// too many wait, they overtake it; a live message that overtakes its own retained copy must stay the
-// last, so their topics are remembered and what the replay brings for them is left out.
+// Live messages that match the filter wait until the replay is done: retained messages come first.
+// When too many wait, they overtake it; a live message that overtakes its own retained copy must
+// stay the last, so their topics are remembered and what the replay brings for them is left out.
 namespace tombo::broker {
 
 using mqtt::Message;
@@ -98,8 +98,9 @@ void Core::pump_replays(Session& session) {
     if (replay.waiting || !replay.cursor) continue;
     replay.waiting = true;
     const SessionId id = sessions_.find(session.client_id);
-    send(replay.shard, mail::ReplayNext{std::exchange(replay.cursor, {}),
-                                        {setup_.shard, id}, replay.request, /*stop=*/false});
+    send(replay.shard,
+         mail::ReplayNext{
+             std::exchange(replay.cursor, {}), {setup_.shard, id}, replay.request, /*stop=*/false});
     return;
   }
 }

@@ -8,7 +8,9 @@
 
 namespace tombo::broker {
 
-RetainedStore::RetainedStore(uint64_t seed) : seed_(seed) { nodes_.emplace_back(); }
+RetainedStore::RetainedStore(uint64_t seed) : seed_(seed) {
+  nodes_.emplace_back();
+}
 
 uint64_t RetainedStore::edge_key(uint32_t parent, std::string_view level) const {
   return mix64(hash64(level, seed_) + parent * 0x9E37'79B9'7F4A'7C15ULL);

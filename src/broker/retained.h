@@ -1,10 +1,11 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/slab.h"
 #include "base/sync/shared_ref.h"
@@ -15,10 +16,10 @@ namespace tombo::broker {
 
 /// The retained messages homed on this shard (by topic hash): set, cleared, expired, and read by
 /// filter in pages. A topic is found by one hash; a wildcard walks a tree of levels.
-/// A page visits a bounded number of nodes, so that a million matches never stall the shard. Between
-/// pages a cursor holds node numbers: nodes that fall empty meanwhile are freed when the last cursor
-/// is gone. What is set behind a cursor's back may be missed by it: the asker's subscription is
-/// already in force and gets it live.
+/// A page visits a bounded number of nodes, so that a million matches never stall the shard.
+/// Between pages a cursor holds node numbers: nodes that fall empty meanwhile are freed when the
+/// last cursor is gone. What is set behind a cursor's back may be missed by it: the asker's
+/// subscription is already in force and gets it live.
 class RetainedStore {
  public:
   explicit RetainedStore(uint64_t seed);
@@ -29,6 +30,7 @@ class RetainedStore {
   const mqtt::Message* find(std::string_view topic) const;
 
   size_t size() const { return messages_; }
+
   uint64_t bytes() const { return bytes_; }
 
   /// Removes expired messages among the next `nodes_max` nodes. Returns whether the end of the
@@ -55,11 +57,13 @@ class RetainedStore {
     uint64_t edge = 0;
     SharedRef<const mqtt::Message> message;
   };
+
   /// A place in the walk of a wildcard filter: a node and the filter level to match below it.
   struct Step {
     uint32_t node = 0;
     uint32_t level = 0;
   };
+
   struct Replay {
     std::string filter;
     std::vector<std::string> levels;

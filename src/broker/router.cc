@@ -13,7 +13,9 @@ using mqtt::Message;
 using mqtt::Qos;
 
 /// A message without a publisher that waits for an answer: wills, $SYS.
-void Core::publish(SharedRef<const Message> message) { static_cast<void>(route(message, nullptr, {})); }
+void Core::publish(SharedRef<const Message> message) {
+  static_cast<void>(route(message, nullptr, {}));
+}
 
 /// Sends a message to every shard that may want it. Returns whether anybody might have it, or
 /// nullopt when `place` was opened in the publisher's queue because shards have yet to settle.
@@ -25,8 +27,7 @@ std::optional<bool> Core::route(const SharedRef<const Message>& message, Peer* p
   const bool waits = publisher != nullptr && place.qos != Qos::at_most_once && keeps();
   AckToken token;
   if (waits) {
-    place.remaining =
-        static_cast<uint8_t>(std::popcount(mask) + (message->retain() ? 1 : 0));
+    place.remaining = static_cast<uint8_t>(std::popcount(mask) + (message->retain() ? 1 : 0));
     if (place.remaining == 0) return false;
     place.asked = true;
     token = {.connection = publisher->id,
@@ -94,8 +95,8 @@ void Core::retain(const SharedRef<const Message>& message, AckToken token, uint6
   const bool stored = keeps();
   if (stored) {
     StoreOp& op = batch_ops_.emplace_back();
-    op.kind = message->payload_size() != 0 ? StoreOp::Kind::retained_set
-                                           : StoreOp::Kind::retained_delete;
+    op.kind =
+        message->payload_size() != 0 ? StoreOp::Kind::retained_set : StoreOp::Kind::retained_delete;
     op.message = message;
     if (message->payload_size() == 0) op.text = message->topic();
   }

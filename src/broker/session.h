@@ -67,11 +67,11 @@ struct Session {
   std::string client_id;
   std::string user_name;
   uint64_t client_hash = 0;
-  ConnectionId connection;      ///< none: offline
-  Timer timer;                  ///< session expiry or will delay, whichever comes first
+  ConnectionId connection;  ///< none: offline
+  Timer timer;              ///< session expiry or will delay, whichever comes first
   Time offline_since{};
   uint32_t expiry_interval_s = 0;
-  uint16_t listener = 0;        ///< of the last connection
+  uint16_t listener = 0;  ///< of the last connection
   std::vector<SessionSubscription> subscriptions;
   std::unique_ptr<std::vector<SharedMembership>> shared;
   std::unique_ptr<Replays> replays;
@@ -85,22 +85,21 @@ struct Session {
   Ring<Delivery> inflight;
   /// QoS 2 ids of PUBLISHes that were routed and whose PUBREL has not come.
   Ring<mqtt::PacketId> received;
-  uint64_t queued_bytes = 0;    ///< payload bytes of pending and waiting
+  uint64_t queued_bytes = 0;  ///< payload bytes of pending and waiting
   uint64_t inflight_bytes = 0;
   uint32_t queued_acknowledged = 0;  ///< QoS 1 and 2 in pending and waiting
   uint32_t resent = 0;
-  uint64_t stamp = 0;           ///< last message matched, to merge overlapping subscriptions
+  uint64_t stamp = 0;  ///< last message matched, to merge overlapping subscriptions
   uint32_t stamp_slot = 0;
-  uint32_t next_request = 0;    ///< numbers replays and joins
+  uint32_t next_request = 0;  ///< numbers replays and joins
   mqtt::PacketId last_packet_id;
-  bool drop_logged = false;     ///< "messages dropped" is said once per congestion
-  bool clean = true;            ///< ends with its connection
-  bool stored = false;          ///< the store knows it
+  bool drop_logged = false;  ///< "messages dropped" is said once per congestion
+  bool clean = true;         ///< ends with its connection
+  bool stored = false;       ///< the store knows it
 
   bool online() const { return static_cast<bool>(connection); }
-  bool has_work() const {
-    return !pending.empty() || !waiting.empty() || resent < inflight.size();
-  }
+
+  bool has_work() const { return !pending.empty() || !waiting.empty() || resent < inflight.size(); }
 };
 
 }  // namespace tombo::broker

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <string_view>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/slab.h"
 #include "broker/session.h"
@@ -12,8 +13,11 @@ namespace tombo::broker {
 class SessionTable {
  public:
   Session* find(SessionId id) { return sessions_.find(id); }
+
   Session& at(SessionId id) { return sessions_.at(id); }
+
   Session* at_index(uint32_t index) { return sessions_.at_index(index); }
+
   SessionId id_at(uint32_t index) const { return sessions_.id_at(index); }
 
   SessionId find(std::string_view client_id) const {

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/slab.h"
 #include "broker/ids.h"
@@ -58,16 +59,16 @@ struct SharedGroup {
   }
 
   /// The filter behind the group's name.
-  std::string_view filter() const {
-    return std::string_view(name).substr(name.find('/') + 1);
-  }
+  std::string_view filter() const { return std::string_view(name).substr(name.find('/') + 1); }
 };
 
 /// All groups of this shard, by name.
 class SharedGroups {
  public:
   SharedGroup* find(GroupId id) { return groups_.find(id); }
+
   SharedGroup& at_index(uint32_t index) { return *groups_.at_index(index); }
+
   GroupId id_at(uint32_t index) const { return groups_.id_at(index); }
 
   GroupId find(std::string_view name) const {

@@ -169,7 +169,8 @@ void Core::group_publish(uint32_t index, const SharedRef<const Message>& message
     // The member's shard settles too: this shard answers when it has.
     if (!result.relay) {
       const auto [id, relay] = relays_.emplace(Relay{.token = token, .remaining = 1});
-      result.relay = {.connection = {id.index, id.generation}, .shard = setup_.shard, .relay = true};
+      result.relay = {
+          .connection = {id.index, id.generation}, .shard = setup_.shard, .relay = true};
     }
     ++relays_.at({result.relay.connection.index, result.relay.connection.generation}).remaining;
     delivery.token = result.relay;

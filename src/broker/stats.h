@@ -5,8 +5,8 @@
 
 namespace tombo::broker {
 
-/// Counters and gauges of one shard. Plain numbers: written on the shard only, copied whole when the
-/// control thread asks. Sums over shards are the broker's ($SYS, metrics).
+/// Counters and gauges of one shard. Plain numbers: written on the shard only, copied whole when
+/// the control thread asks. Sums over shards are the broker's ($SYS, metrics).
 struct Stats {
   // Counters: only go up.
   uint64_t bytes_received = 0;
@@ -25,14 +25,14 @@ struct Stats {
   std::array<uint64_t, 16> packets_sent{};
 
   // Gauges: what there is now.
-  uint64_t sessions = 0;            ///< connected and stored
-  uint64_t connected = 0;           ///< sessions with a connection
-  uint64_t subscriptions = 0;       ///< shared ones included
+  uint64_t sessions = 0;       ///< connected and stored
+  uint64_t connected = 0;      ///< sessions with a connection
+  uint64_t subscriptions = 0;  ///< shared ones included
   uint64_t shared_subscriptions = 0;
   uint64_t retained_messages = 0;
-  uint64_t stored_messages = 0;     ///< deliveries that wait in queues and windows, and retained
-  uint64_t stored_bytes = 0;        ///< their bytes
-  uint64_t packets_waiting = 0;     ///< deliveries of connected clients not yet written
+  uint64_t stored_messages = 0;  ///< deliveries that wait in queues and windows, and retained
+  uint64_t stored_bytes = 0;     ///< their bytes
+  uint64_t packets_waiting = 0;  ///< deliveries of connected clients not yet written
   uint64_t packet_bytes_waiting = 0;
 
   /// Adds another shard's numbers.

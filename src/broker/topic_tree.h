@@ -1,13 +1,14 @@
 #pragma once
 
-#include <boost/container/small_vector.hpp>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/container/small_vector.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "broker/interest.h"
 
@@ -27,7 +28,8 @@ struct Subscriber {
 /// only those with wildcards form a trie, walked level by level: a broker with plain filters pays
 /// one lookup a publish, however many there are.
 /// Leading wildcards do not match topics that begin with `$` [MQTT-4.7.2-1].
-/// Bounds: topics have at most mqtt::kTopicLevelsMax levels; a match visits at most the trie's nodes.
+/// Bounds: topics have at most mqtt::kTopicLevelsMax levels; a match visits at most the trie's
+/// nodes.
 class TopicTree {
  public:
   using Leaf = uint32_t;
@@ -41,9 +43,11 @@ class TopicTree {
   Leaf find_or_add(std::string_view filter, bool& added);
 
   std::string_view filter(Leaf leaf) const { return leaves_[leaf].filter; }
+
   std::span<Subscriber> subscribers(Leaf leaf) {
     return {leaves_[leaf].subscribers.data(), leaves_[leaf].subscribers.size()};
   }
+
   InterestTable::Entry& interest(Leaf leaf) { return leaves_[leaf].interest; }
 
   /// Adds a subscriber; returns its position.
@@ -78,19 +82,20 @@ class TopicTree {
     std::string filter;
     boost::container::small_vector<Subscriber, 1> subscribers;
     InterestTable::Entry interest;
-    Leaf next = kNone;      ///< exact filters whose hashes collide; free list
-    uint32_t node = 0;      ///< trie node of a wildcard filter
+    Leaf next = kNone;  ///< exact filters whose hashes collide; free list
+    uint32_t node = 0;  ///< trie node of a wildcard filter
     bool used = false;
     bool wild = false;
   };
+
   struct Node {
     std::string level;
-    uint64_t edge = 0;            ///< its key in edges_
+    uint64_t edge = 0;  ///< its key in edges_
     uint32_t parent = 0;
-    uint32_t plus = 0;            ///< child for `+`; 0: none
-    uint32_t children = 0;        ///< all children, `+` included
-    Leaf leaf = kNone;            ///< filter that ends here
-    Leaf hash_leaf = kNone;       ///< filter that ends here with a following `#`
+    uint32_t plus = 0;       ///< child for `+`; 0: none
+    uint32_t children = 0;   ///< all children, `+` included
+    Leaf leaf = kNone;       ///< filter that ends here
+    Leaf hash_leaf = kNone;  ///< filter that ends here with a following `#`
     bool is_plus = false;
     bool used = true;
   };

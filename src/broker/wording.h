@@ -44,6 +44,7 @@ struct EndLine {
   std::string text;
   bool is_error = false;
 };
+
 EndLine end_line(config::Compatibility compatibility, EndCause cause, std::string_view client,
                  std::string_view address, std::string_view detail);
 

@@ -152,7 +152,8 @@ void Core::write_pubrel(const Delivery& delivery, FlushBuffer& buffer) {
   ++stats_.packets_sent[static_cast<size_t>(mqtt::PacketType::pubrel)];
 }
 
-/// Sends the first delivery of `queue`; QoS 1 and 2 move to the window. False: no room in the buffer.
+/// Sends the first delivery of `queue`; QoS 1 and 2 move to the window. False: no room in the
+/// buffer.
 bool Core::write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushBuffer& buffer) {
   Delivery& delivery = queue.front();
   if (delivery.message->expired(now_.wall_ms)) {  // [MQTT-3.3.2-5]
@@ -209,7 +210,8 @@ Core::Written Core::write_publish(Peer peer, const Delivery& delivery, FlushBuff
                          .packet_id = delivery.packet_id,
                          .topic = message.topic()};
   const std::string& mount_point = listener(connection.listener).mount_point;
-  if (!mount_point.empty()) head.topic.remove_prefix(std::min(mount_point.size(), head.topic.size()));
+  if (!mount_point.empty())
+    head.topic.remove_prefix(std::min(mount_point.size(), head.topic.size()));
   if (connection.version == Version::v5) {
     if (delivery.has_extra()) {
       const auto& ids = extras_.at_index(delivery.extra_index())->subscription_ids;
@@ -302,8 +304,8 @@ bool Core::can_write(const Connection& connection, const Session& session) const
   return !session.waiting.empty() && window_open(connection, session, session.waiting.front());
 }
 
-/// Keeps what the socket did not take. Small things are copied out of the shard's buffer; the rest of
-/// a large payload stays shared.
+/// Keeps what the socket did not take. Small things are copied out of the shard's buffer; the rest
+/// of a large payload stays shared.
 void Core::keep_backlog(Connection& connection, const FlushBuffer& buffer, size_t written) const {
   auto kept = std::make_unique<Backlog>();
   const auto* tail = buffer.last_held();
@@ -318,8 +320,7 @@ void Core::keep_backlog(Connection& connection, const FlushBuffer& buffer, size_
     const bool last = i + 1 == buffer.slices().size();
     if (last && tail != nullptr) {
       kept->tail = *tail;
-      kept->tail_offset =
-          static_cast<size_t>(slice.data - (*tail)->payload().data());
+      kept->tail_offset = static_cast<size_t>(slice.data - (*tail)->payload().data());
     } else {
       kept->bytes.insert(kept->bytes.end(), slice.data, slice.data + slice.size);
     }

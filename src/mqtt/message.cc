@@ -103,8 +103,7 @@ void Message::destroy(const Message* message) {
 }
 
 uint32_t publish_size(const PublishHead& head, const Message& message) {
-  const uint32_t properties =
-      head.version == Version::v5 ? properties_size(head, message) : 0;
+  const uint32_t properties = head.version == Version::v5 ? properties_size(head, message) : 0;
   const uint32_t remaining = remaining_length(head, message, properties);
   return 1 + variable_size(remaining) + remaining;
 }
@@ -116,12 +115,11 @@ uint32_t publish_head_size_max(const PublishHead& head, const Message& message) 
 }
 
 uint32_t write_publish_head(uint8_t* out, const PublishHead& head, const Message& message) {
-  const uint32_t properties =
-      head.version == Version::v5 ? properties_size(head, message) : 0;
+  const uint32_t properties = head.version == Version::v5 ? properties_size(head, message) : 0;
   uint8_t* at = out;
-  *at++ = static_cast<uint8_t>(static_cast<unsigned>(PacketType::publish) << 4 |
-                               (head.dup ? 8U : 0U) | static_cast<unsigned>(value(head.qos)) << 1 |
-                               (head.retain ? 1U : 0U));
+  *at++ =
+      static_cast<uint8_t>(static_cast<unsigned>(PacketType::publish) << 4 | (head.dup ? 8U : 0U) |
+                           static_cast<unsigned>(value(head.qos)) << 1 | (head.retain ? 1U : 0U));
   at += write_variable(at, remaining_length(head, message, properties));
   at = put_u16(at, static_cast<uint16_t>(head.topic.size()));
   at = put_text(at, head.topic);

@@ -12,13 +12,13 @@ namespace tombo::mqtt {
 
 /// What a Message is made of.
 struct MessageParts {
-  std::string_view topic;       ///< mount point included
-  Properties properties;        ///< those that are forwarded: see is_forwarded()
+  std::string_view topic;  ///< mount point included
+  Properties properties;   ///< those that are forwarded: see is_forwarded()
   Bytes payload;
   Qos qos = Qos::at_most_once;
   bool retain = false;
-  uint64_t origin = 0;          ///< hash of the publisher's client id, for No Local; 0: the broker
-  int64_t expires_at_ms = 0;    ///< wall clock, milliseconds since the epoch; 0: never
+  uint64_t origin = 0;        ///< hash of the publisher's client id, for No Local; 0: the broker
+  int64_t expires_at_ms = 0;  ///< wall clock, milliseconds since the epoch; 0: never
 };
 
 /// Is a property of a PUBLISH handed on to subscribers as it came? Topic Alias, Subscription
@@ -36,18 +36,27 @@ class Message final : public SharedCount {
   static void destroy(const Message* message);
 
   std::string_view topic() const { return {data(), topic_size_}; }
+
   Properties properties() const {
     return Properties(as_bytes({data() + topic_size_, properties_size_}));
   }
+
   Bytes payload() const {
     return as_bytes({data() + topic_size_ + properties_size_, payload_size_});
   }
+
   uint32_t payload_size() const { return payload_size_; }
+
   Qos qos() const { return qos_; }
+
   bool retain() const { return retain_; }
+
   uint64_t origin() const { return origin_; }
+
   int64_t expires_at_ms() const { return expires_at_ms_; }
+
   bool expired(int64_t wall_ms) const { return expires_at_ms_ != 0 && wall_ms >= expires_at_ms_; }
+
   /// Bytes of memory that it takes, for budgets.
   uint32_t footprint() const {
     return static_cast<uint32_t>(sizeof(Message)) + topic_size_ + properties_size_ + payload_size_;
@@ -55,6 +64,7 @@ class Message final : public SharedCount {
 
  private:
   Message() = default;
+
   const char* data() const { return reinterpret_cast<const char*>(this + 1); }
 
   bool retain_ = false;
@@ -73,9 +83,9 @@ struct PublishHead {
   bool dup = false;
   bool retain = false;
   PacketId packet_id;
-  std::string_view topic;             ///< may be empty when topic_alias stands for it
-  uint16_t topic_alias = 0;           ///< 0: none
-  uint32_t expiry_interval_s = 0;     ///< remaining; sent when has_expiry
+  std::string_view topic;          ///< may be empty when topic_alias stands for it
+  uint16_t topic_alias = 0;        ///< 0: none
+  uint32_t expiry_interval_s = 0;  ///< remaining; sent when has_expiry
   bool has_expiry = false;
   const uint32_t* subscription_ids = nullptr;
   uint32_t subscription_id_count = 0;

@@ -16,16 +16,16 @@ using SessionKey = uint64_t;
 /// One change to durable state. Which fields count follows from `kind`.
 struct StoreOp {
   enum class Kind : uint8_t {
-    session_put,       ///< key, text = client id, number = expiry interval in seconds
-    session_delete,    ///< key
-    subscription_put,  ///< key, text = filter, number = subscription id, bits = options byte
+    session_put,          ///< key, text = client id, number = expiry interval in seconds
+    session_delete,       ///< key
+    subscription_put,     ///< key, text = filter, number = subscription id, bits = options byte
     subscription_delete,  ///< key, text = filter
-    queue_add,         ///< key, message, bits = QoS of delivery and retain flag
-    queue_done,        ///< key, message
-    received_add,      ///< key, packet_id: a QoS 2 id that must not be routed again
-    received_delete,   ///< key, packet_id
-    retained_set,      ///< message
-    retained_delete,   ///< text = topic
+    queue_add,            ///< key, message, bits = QoS of delivery and retain flag
+    queue_done,           ///< key, message
+    received_add,         ///< key, packet_id: a QoS 2 id that must not be routed again
+    received_delete,      ///< key, packet_id
+    retained_set,         ///< message
+    retained_delete,      ///< text = topic
   };
   Kind kind{};
   uint8_t bits = 0;
