@@ -125,7 +125,9 @@ def test_clearing_a_retained_message_is_known_everywhere(raw_client):
         reader = clients[(number + 5) % MANY]
         reader.subscribe("kept")
         client.publish("kept", "end", qos=0)
-        assert reader.collect_until(b"end") == []
+        # The clearing message itself may still pass by, live and empty.
+        found = reader.collect_until(b"end")
+        assert [message for message in found if message.retain or message.payload] == []
         reader.unsubscribe("kept")
 
 
