@@ -79,8 +79,8 @@ int serve(const Origin& origin, config::ParseOutcome outcome) {
   if (const Result<void> listening = server.listen(log); !listening) {
     return listening.error().code;
   }
-  server.start();
   LOG_TO(log, LogType::info, "mosquitto version {} running", version_text(config->compatibility));
+  server.start();
   Control(origin, config, log_sink, log, server).run();
   server.stop();
   LOG_TO(log, LogType::info, "mosquitto version {} terminating",

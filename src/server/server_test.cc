@@ -1,0 +1,217 @@
+#include "server/server.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "mqtt/message.h"
+#include "server/test_client.h"
+
+namespace tombo::server {
+namespace {
+
+using std::chrono::seconds;
+
+const std::string kConnack("\x20\x02\x00\x00", 4);
+
+/// A whole broker with two shards on a port of loopback that the kernel chose.
+class ServerTest : public testing::Test {
+ protected:
+  ServerTest() {
+    config_.threads = 2;
+    config_.allow_anonymous = true;
+    config_.listeners.push_back(
+        config::default_listener(config::Compatibility::v2_1, 0, "127.0.0.1"));
+    config_.log.log_type = 0;
+  }
+
+  void start() {
+    server_ = std::make_unique<Server>(std::make_shared<const config::Config>(config_), log_sink_);
+    NullLogger quiet;
+    ASSERT_TRUE(server_->listen(quiet));
+    ASSERT_EQ(server_->ports().size(), 1U);
+    server_->start();
+  }
+
+  TestClient client() { return TestClient(server_->ports()[0]); }
+
+  TestClient client(std::string_view id, std::string_view will_topic = {}) {
+    TestClient made = client();
+    EXPECT_EQ(made.connect(id, false, will_topic), kConnack);
+    return made;
+  }
+
+  /// Subscribes with as many clients as make it sure that some live on each shard.
+  std::vector<TestClient> subscribers(std::string_view topic, int count = 16) {
+    std::vector<TestClient> all;
+    for (int i = 0; i < count; ++i) {
+      all.push_back(client("subscriber-" + std::to_string(i)));
+      all.back().subscribe(topic);
+    }
+    return all;
+  }
+
+  config::Config config_;
+  LogSink log_sink_;
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(ServerTest, delivers_in_order_to_clients_of_all_shards) {
+  start();
+  std::vector<TestClient> all = subscribers("t");
+  for (int i = 0; i < 8; ++i) {
+    TestClient publisher = client("publisher-" + std::to_string(i));
+    for (int k = 0; k < 50; ++k) {
+      publisher.send_raw(TestClient::publish("t", std::to_string(i) + "/" + std::to_string(k)));
+    }
+    for (TestClient& subscriber : all) {
+      for (int k = 0; k < 50; ++k) {
+        ASSERT_EQ(subscriber.receive_payload(), std::to_string(i) + "/" + std::to_string(k));
+      }
+    }
+  }
+}
+
+TEST_F(ServerTest, a_burst_does_not_overflow_the_queue_of_a_client_that_reads) {
+  constexpr int kBurst = 20'000;  // Twenty times max_queued_messages.
+  start();
+  std::vector<TestClient> all = subscribers("t", 4);
+  TestClient publisher = client("publisher");
+  std::string burst;
+  for (int i = 0; i < kBurst; ++i) burst += TestClient::publish("t", std::to_string(i));
+  publisher.send_raw(burst);
+  for (TestClient& subscriber : all) {
+    for (int i = 0; i < kBurst; ++i) ASSERT_EQ(subscriber.receive_payload(), std::to_string(i));
+  }
+}
+
+TEST_F(ServerTest, a_client_that_stops_reading_gets_the_rest_when_it_goes_on) {
+  constexpr int kMessages = 200;
+  const std::string payload(40'000, 'x');  // In all more than the kernel buffers of two sockets.
+  start();
+  TestClient subscriber = client("slow");
+  subscriber.subscribe("t");
+  TestClient other = client("other");
+  other.subscribe("t");
+  TestClient publisher = client("publisher");
+  for (int i = 0; i < kMessages; ++i) {
+    publisher.send_raw(TestClient::publish("t", std::to_string(i) + payload));
+    ASSERT_EQ(other.receive_payload().size(), payload.size() + std::to_string(i).size());
+  }
+  for (int i = 0; i < kMessages; ++i) {
+    ASSERT_EQ(subscriber.receive_payload(), std::to_string(i) + payload);
+  }
+}
+
+TEST_F(ServerTest, listeners_refuse_more_clients_than_max_connections) {
+  config_.listeners[0].max_connections = 2;
+  start();
+  TestClient first = client("first");
+  TestClient second = client("second");
+  TestClient third = client();
+  EXPECT_NE(third.connect("third").substr(0, 1), "\x20");
+
+  // A place is given back when the broker has seen the end, which it shows by closing, too.
+  second.send(0xE0, "");
+  EXPECT_EQ(second.receive(), "end");
+  EXPECT_EQ(client().connect("fourth"), kConnack);
+}
+
+TEST_F(ServerTest, takes_over_limits_of_a_new_configuration) {
+  config_.listeners[0].max_connections = 1;
+  start();
+  TestClient first = client("first");
+  config_.listeners[0].max_connections = 2;
+  server_->reconfigure(std::make_shared<const config::Config>(config_));
+  EXPECT_EQ(client().connect("second"), kConnack);
+}
+
+TEST_F(ServerTest, says_goodbye_with_wills_first) {
+  start();
+  std::vector<TestClient> watchers = subscribers("wills", 4);
+  TestClient modern = client();
+  EXPECT_EQ(modern.connect("modern", true, "wills").substr(0, 1), "\x20");
+  const TestClient old = client("old", "wills");
+  server_->stop();
+  for (TestClient& watcher : watchers) {
+    EXPECT_EQ(watcher.receive_payload(), "will");
+    EXPECT_EQ(watcher.receive_payload(), "will");
+    EXPECT_EQ(watcher.receive(), "end");
+  }
+  // [MQTT-4.13.2-1] DISCONNECT, server shutting down.
+  const std::string disconnect = modern.receive();
+  ASSERT_GE(disconnect.size(), 3U);
+  EXPECT_EQ(disconnect[0], '\xE0');
+  EXPECT_EQ(disconnect[2], '\x8B');
+  EXPECT_EQ(modern.receive(), "end");
+  EXPECT_FALSE(client().connected());
+}
+
+TEST_F(ServerTest, stops_in_time_when_a_client_does_not_read) {
+  start();
+  TestClient subscriber = client("stuck");
+  subscriber.subscribe("t");
+  TestClient other = client("other");
+  other.subscribe("end");
+  TestClient publisher = client("publisher");
+  for (int i = 0; i < 200; ++i) {
+    publisher.send_raw(TestClient::publish("t", std::string(40'000, 'x')));
+  }
+  publisher.send_raw(TestClient::publish("end", "end"));
+  EXPECT_EQ(other.receive_payload(), "end");
+  const auto before = std::chrono::steady_clock::now();
+  server_->stop();
+  EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(5));
+}
+
+TEST_F(ServerTest, publishes_messages_of_its_own_to_all) {
+  start();
+  std::vector<TestClient> all = subscribers("$SYS/broker/x", 8);
+  std::vector<SharedRef<const mqtt::Message>> messages;
+  messages.push_back(mqtt::Message::make({.topic = "$SYS/broker/x",
+                                          .properties = {},
+                                          .payload = as_bytes("7"),
+                                          .qos = mqtt::Qos::exactly_once,
+                                          .retain = true}));
+  server_->inject(std::move(messages));
+  for (TestClient& each : all) EXPECT_EQ(each.receive_payload(), "7");
+  TestClient late = client("late");
+  late.subscribe("$SYS/broker/x");
+  EXPECT_EQ(late.receive_payload(), "7");
+}
+
+TEST_F(ServerTest, sums_the_numbers_of_its_shards) {
+  start();
+  const std::vector<TestClient> all = subscribers("a/+", 8);
+  broker::Stats stats = server_->stats();
+  // Shards tell their numbers before they sleep.
+  while (stats.connected != 8 || stats.subscriptions != 8) stats = server_->stats();
+  EXPECT_EQ(stats.sockets_opened, 8U);
+  const std::string tree = server_->subscription_tree();
+  EXPECT_NE(tree.find("a/+"), std::string::npos) << tree;
+}
+
+TEST_F(ServerTest, a_second_one_on_the_same_port_cannot_start) {
+  start();
+  config_.listeners[0].port = server_->ports()[0];
+  Server second(std::make_shared<const config::Config>(config_), log_sink_);
+  NullLogger quiet;
+  const Result<void> listening = second.listen(quiet);
+  ASSERT_FALSE(listening);
+  EXPECT_EQ(listening.error().text, "Address already in use");
+  EXPECT_EQ(listening.error().code, 1);
+}
+
+TEST_F(ServerTest, in_local_only_mode_one_address_is_enough) {
+  config_.local_only = true;
+  config_.listeners.push_back(config::default_listener(config::Compatibility::v2_1, 0, "no.such."));
+  start();
+  EXPECT_EQ(client().connect("c"), kConnack);
+}
+
+}  // namespace
+}  // namespace tombo::server
