@@ -31,8 +31,7 @@ void answer(Client& client, const mqtt::Frame& frame) {
   if (frame.type() != PacketType::pubrec && frame.type() != PacketType::pubrel) return;
   mqtt::Acknowledgement packet;
   if (!mqtt::decode(frame, client.version, packet, error) || mqtt::is_error(packet.reason)) return;
-  acknowledge(client,
-              frame.type() == PacketType::pubrec ? PacketType::pubrel : PacketType::pubcomp,
+  acknowledge(client, frame.type() == PacketType::pubrec ? PacketType::pubrel : PacketType::pubcomp,
               packet.packet_id);
 }
 

@@ -25,12 +25,12 @@ struct Client {
   broker::ConnectionId connection;
   uint16_t listener = 0;
   std::string address;
-  bool reading = true;              ///< does the broker read?
-  bool blocked = false;             ///< does the broker wait until it may write?
-  std::optional<size_t> capacity;   ///< bytes that the socket still takes; nullopt: any number
-  bool corked = false;              ///< bytes are kept, to be sent as one
-  std::vector<uint8_t> to_broker;   ///< written, not yet read by the broker
-  std::vector<uint8_t> from_broker; ///< the beginning of a packet
+  bool reading = true;               ///< does the broker read?
+  bool blocked = false;              ///< does the broker wait until it may write?
+  std::optional<size_t> capacity;    ///< bytes that the socket still takes; nullopt: any number
+  bool corked = false;               ///< bytes are kept, to be sent as one
+  std::vector<uint8_t> to_broker;    ///< written, not yet read by the broker
+  std::vector<uint8_t> from_broker;  ///< the beginning of a packet
 
   bool is_open() const { return static_cast<bool>(connection); }
 
@@ -43,8 +43,8 @@ struct Client {
   }
 };
 
-/// Takes whole packets off the front of client.from_broker, adds a line for each to `trace`, and the
-/// answers of an automatic client to its to_broker.
+/// Takes whole packets off the front of client.from_broker, adds a line for each to `trace`, and
+/// the answers of an automatic client to its to_broker.
 void take_packets(Client& client, std::vector<std::string>& trace);
 
 }  // namespace tombo::scenario

@@ -1,6 +1,7 @@
 #include "scenario/commands.h"
 
 #include <charconv>
+
 #include <fmt/core.h>
 
 #include "config/files_in_memory.h"
@@ -24,8 +25,11 @@ bool duration(const std::string& text, Duration& out) {
   uint64_t count = 0;
   if (unit == std::string::npos || !number(text.substr(0, unit), count)) return false;
   const std::string name = text.substr(unit);
-  const int64_t factor =
-      name == "ms" ? 1 : name == "s" ? 1000 : name == "m" ? 60'000 : name == "h" ? 3'600'000 : 0;
+  const int64_t factor = name == "ms"  ? 1
+                         : name == "s" ? 1000
+                         : name == "m" ? 60'000
+                         : name == "h" ? 3'600'000
+                                       : 0;
   out = Duration(static_cast<int64_t>(count) * factor);
   return factor != 0;
 }
@@ -108,6 +112,7 @@ std::vector<std::string> Stage::play(const Step& step) {
     }
     if (!done) output.push_back(fmt::format("error in line {}: {}", command.line, error));
   }
+  if (quiet_ && output.size() > 1) return {fmt::format("... {} lines", output.size())};
   return folds_ ? fold(output) : output;
 }
 
@@ -121,13 +126,13 @@ bool Stage::play(const Command& command, std::string& error) {
     return set_up(name, command, error);
   }
   if (name == "tree" || name == "stats" || name == "home" || name == "logs" || name == "mails" ||
-      name == "batches" || name == "fold" || name == "chunk") {
+      name == "batches" || name == "fold" || name == "quiet" || name == "chunk") {
     return show(name, words, error);
   }
   if (!words.empty() && name == "open") return open(words[0], words.subspan(1), error);
   if (!words.empty() && name == "bytes") return send_bytes(words, error);
-  if (name == "close" || name == "fail" || name == "stall" || name == "unstall" ||
-      name == "auto" || name == "cork" || name == "uncork") {
+  if (name == "close" || name == "fail" || name == "stall" || name == "unstall" || name == "auto" ||
+      name == "cork" || name == "uncork") {
     return !words.empty() && socket_command(name, words, error);
   }
   return act(name, command, error);
@@ -207,10 +212,8 @@ bool Stage::act(const std::string& name, const Command& command, std::string& er
     return true;
   }
   if (name == "inject" && words.size() == 2) {
-    world().inject(mqtt::Message::make({.topic = words[0],
-                                        .properties = {},
-                                        .payload = as_bytes(words[1]),
-                                        .retain = true}));
+    world().inject(mqtt::Message::make(
+        {.topic = words[0], .properties = {}, .payload = as_bytes(words[1]), .retain = true}));
     return true;
   }
   error = "no such command: " + name;
@@ -248,6 +251,8 @@ bool Stage::show(const std::string& name, Words words, std::string& error) {
     world().show_batches(word == "on");
   } else if (name == "fold") {
     folds_ = word == "on";
+  } else if (name == "quiet") {
+    quiet_ = word == "on";
   } else {
     uint64_t bytes = 0;
     if (!number(word, bytes)) {

@@ -11,8 +11,8 @@
 
 namespace tombo::scenario {
 
-/// Carries out the commands of a script. What they do is listed in runner.cc. The world is made when
-/// the first command needs it, so `config`, `shards` and `store` stand in front.
+/// Carries out the commands of a script. What they do is listed in runner.cc. The world is made
+/// when the first command needs it, so `config`, `shards` and `store` stand in front.
 class Stage {
  public:
   /// Carries out one step; returns the complete trace of it.
@@ -37,6 +37,7 @@ class Stage {
   WorldSetup setup_;
   std::unique_ptr<World> world_;
   bool folds_ = false;
+  bool quiet_ = false;
 };
 
 }  // namespace tombo::scenario

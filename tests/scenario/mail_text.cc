@@ -23,31 +23,47 @@ std::string text_of(const mqtt::Message& message) {
                      mqtt::quoted(as_text(message.payload()), true));
 }
 
-std::string_view waits(const broker::AckToken& token) { return token ? ", to be settled" : ""; }
+std::string_view waits(const broker::AckToken& token) {
+  return token ? ", to be settled" : "";
+}
 
 std::string_view kind_of(const mail::GroupUpdate& update) {
   using Kind = mail::GroupUpdate::Kind;
   switch (update.kind) {
-    case Kind::join: return "joins";
-    case Kind::leave: return "leaves";
-    case Kind::online: return "is online in";
-    case Kind::offline: return "is offline in";
+    case Kind::join:
+      return "joins";
+    case Kind::leave:
+      return "leaves";
+    case Kind::online:
+      return "is online in";
+    case Kind::offline:
+      return "is offline in";
   }
   return "";
 }
 
 std::string_view name_of(StoreOp::Kind kind) {
   switch (kind) {
-    case StoreOp::Kind::session_put: return "session_put";
-    case StoreOp::Kind::session_delete: return "session_delete";
-    case StoreOp::Kind::subscription_put: return "subscription_put";
-    case StoreOp::Kind::subscription_delete: return "subscription_delete";
-    case StoreOp::Kind::queue_add: return "queue_add";
-    case StoreOp::Kind::queue_done: return "queue_done";
-    case StoreOp::Kind::received_add: return "received_add";
-    case StoreOp::Kind::received_delete: return "received_delete";
-    case StoreOp::Kind::retained_set: return "retained_set";
-    case StoreOp::Kind::retained_delete: return "retained_delete";
+    case StoreOp::Kind::session_put:
+      return "session_put";
+    case StoreOp::Kind::session_delete:
+      return "session_delete";
+    case StoreOp::Kind::subscription_put:
+      return "subscription_put";
+    case StoreOp::Kind::subscription_delete:
+      return "subscription_delete";
+    case StoreOp::Kind::queue_add:
+      return "queue_add";
+    case StoreOp::Kind::queue_done:
+      return "queue_done";
+    case StoreOp::Kind::received_add:
+      return "received_add";
+    case StoreOp::Kind::received_delete:
+      return "received_delete";
+    case StoreOp::Kind::retained_set:
+      return "retained_set";
+    case StoreOp::Kind::retained_delete:
+      return "retained_delete";
   }
   return "";
 }
@@ -106,7 +122,9 @@ std::string describe(const broker::StoreBatch& batch) {
     before = ", ";
     if (!op.text.empty()) out += " " + mqtt::quoted(op.text, true);
     switch (op.kind) {
-      case StoreOp::Kind::session_put: out += fmt::format(" expiry={}", op.number); break;
+      case StoreOp::Kind::session_put:
+        out += fmt::format(" expiry={}", op.number);
+        break;
       case StoreOp::Kind::subscription_put:
         out += fmt::format(" options={:#04x} id={}", op.bits, op.number);
         break;
@@ -114,12 +132,15 @@ std::string describe(const broker::StoreBatch& batch) {
         out += fmt::format(" q{} r{}", op.bits & 3, op.bits >> 2 & 1);
         break;
       case StoreOp::Kind::received_add:
-      case StoreOp::Kind::received_delete: out += fmt::format(" m{}", op.packet_id); break;
+      case StoreOp::Kind::received_delete:
+        out += fmt::format(" m{}", op.packet_id);
+        break;
       case StoreOp::Kind::session_delete:
       case StoreOp::Kind::subscription_delete:
       case StoreOp::Kind::queue_done:
       case StoreOp::Kind::retained_set:
-      case StoreOp::Kind::retained_delete: break;
+      case StoreOp::Kind::retained_delete:
+        break;
     }
     if (op.message) out += " " + mqtt::quoted(op.message->topic(), true);
   }

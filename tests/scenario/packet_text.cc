@@ -1,9 +1,10 @@
 #include "scenario/packet_text.h"
 
 #include <charconv>
-#include <fmt/core.h>
 #include <map>
 #include <optional>
+
+#include <fmt/core.h>
 
 #include "mqtt/encode.h"
 
@@ -65,14 +66,16 @@ const PropertyInfo* property_named(const std::string& name) {
   return nullptr;
 }
 
-Qos qos_of(uint32_t number) { return static_cast<Qos>(number & 3); }
+Qos qos_of(uint32_t number) {
+  return static_cast<Qos>(number & 3);
+}
 
 }  // namespace
 
 bool PacketText::knows(const std::string& kind) {
   return kAcknowledgements.contains(kind) || kind == "connect" || kind == "publish" ||
-         kind == "subscribe" || kind == "unsubscribe" || kind == "ping" ||
-         kind == "disconnect" || kind == "auth";
+         kind == "subscribe" || kind == "unsubscribe" || kind == "ping" || kind == "disconnect" ||
+         kind == "auth";
 }
 
 bool PacketText::encode(const std::string& kind, std::span<const std::string> words,
@@ -125,7 +128,8 @@ bool PacketText::property(const std::string& name, const std::string& value,
     case mqtt::PropertyType::byte:
     case mqtt::PropertyType::two_byte:
     case mqtt::PropertyType::four_byte:
-    case mqtt::PropertyType::variable: break;
+    case mqtt::PropertyType::variable:
+      break;
   }
   const auto number = number_of(value);
   if (!number) return fail("not a number: " + value);
@@ -199,8 +203,8 @@ bool PacketText::publish(std::span<const std::string> words) {
   packet.properties = mqtt::Properties(properties);
   if (plain.size() == 2) packet.payload = as_bytes(plain[1]);
   if (packet.qos != Qos::at_most_once) {
-    packet.packet_id = mqtt::PacketId(given.contains("m") ? static_cast<uint16_t>(given["m"])
-                                                          : next_packet_id_++);
+    packet.packet_id =
+        mqtt::PacketId(given.contains("m") ? static_cast<uint16_t>(given["m"]) : next_packet_id_++);
   }
   mqtt::encode(packet, version_, packet_);
   return true;
@@ -237,8 +241,7 @@ bool PacketText::subscribe(std::span<const std::string> words) {
       return fail("no such option: " + option->name);
     }
   }
-  const auto packet_id =
-      mqtt::PacketId(id ? static_cast<uint16_t>(*id) : next_packet_id_++);
+  const auto packet_id = mqtt::PacketId(id ? static_cast<uint16_t>(*id) : next_packet_id_++);
   mqtt::encode_subscribe(packet_id, mqtt::Properties(properties), filters, version_, packet_);
   return true;
 }
@@ -258,8 +261,7 @@ bool PacketText::unsubscribe(std::span<const std::string> words) {
     }
   }
   const std::vector<std::string_view> filters(texts.begin(), texts.end());
-  const auto packet_id =
-      mqtt::PacketId(id ? static_cast<uint16_t>(*id) : next_packet_id_++);
+  const auto packet_id = mqtt::PacketId(id ? static_cast<uint16_t>(*id) : next_packet_id_++);
   mqtt::encode_unsubscribe(packet_id, mqtt::Properties(properties), filters, version_, packet_);
   return true;
 }

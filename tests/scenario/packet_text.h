@@ -26,6 +26,7 @@ class PacketText {
               const std::string& client_id, std::vector<uint8_t>& out);
 
   const std::string& error() const { return error_; }
+
   /// Does it turn words of this kind into packets?
   static bool knows(const std::string& kind);
 

@@ -24,8 +24,8 @@
 //   open ID [v..] [on=SHARD] [listener=N]     a socket without CONNECT
 //   bytes ID HEX...               raw bytes
 //   close ID, fail ID             the socket ends, or breaks
-//   stall ID, unstall ID [BYTES]  the socket takes nothing; takes everything (or so many bytes) again
-//   cork ID, uncork ID            keeps what the client sends, then delivers it in one read
+//   stall ID, unstall ID [BYTES]  the socket takes nothing; takes everything (or so many bytes)
+//   again cork ID, uncork ID            keeps what the client sends, then delivers it in one read
 //   chunk BYTES                   every read gives the broker so many bytes at most; 0: all
 //   auto ID on|off                the client acknowledges by itself
 //   tick 30s|1500ms|2h            time passes; what happens on the way is marked with its time
@@ -36,15 +36,17 @@
 //   tree, stats, home KEY...      subscriptions by shard, numbers, home shards
 //   logs on|off|debug, mails on|off, batches on|off      what else the trace shows
 //   fold on|off                   runs of more than four like packets are shortened
+//   quiet on|off                  only the number of lines is shown
 //   repeat N COMMAND              `%d` in it counts from 1
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fmt/core.h>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <vector>
+
+#include <fmt/core.h>
 
 #include "scenario/commands.h"
 #include "scenario/script.h"
@@ -75,8 +77,8 @@ bool run(const std::filesystem::path& path, bool rewrite) {
     const std::vector<std::string> output = stage.play(step);
     after += tombo::scenario::format_step(step, output);
     if (rewrite) continue;
-    const std::string diff = tombo::scenario::unified_diff(step.expected, output, path.string(),
-                                                           step.expected_line);
+    const std::string diff =
+        tombo::scenario::unified_diff(step.expected, output, path.string(), step.expected_line);
     if (diff.empty()) continue;
     equal = false;
     fmt::print("{}:{}: not what was expected (-) but (+)\n{}", path.string(),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+
 #include <fmt/core.h>
 
 namespace tombo::scenario {

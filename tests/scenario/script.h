@@ -23,7 +23,7 @@ struct Step {
 
 struct Script {
   std::vector<Step> steps;
-  std::string tail;  ///< what stands behind the last step: blank lines and comments
+  std::string tail;   ///< what stands behind the last step: blank lines and comments
   std::string error;  ///< why it could not be read; empty: it could
 };
 

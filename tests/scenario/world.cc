@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+
 #include <fmt/core.h>
 
 #include "base/check.h"
@@ -24,22 +25,32 @@ constexpr int kRoundsMax = 100'000;
 
 std::string_view level_name(LogType type) {
   switch (type) {
-    case LogType::info: return "info";
-    case LogType::notice: return "notice";
-    case LogType::warning: return "warning";
-    case LogType::error: return "error";
-    case LogType::debug: return "debug";
-    case LogType::subscribe: return "subscribe";
-    case LogType::unsubscribe: return "unsubscribe";
+    case LogType::info:
+      return "info";
+    case LogType::notice:
+      return "notice";
+    case LogType::warning:
+      return "warning";
+    case LogType::error:
+      return "error";
+    case LogType::debug:
+      return "debug";
+    case LogType::subscribe:
+      return "subscribe";
+    case LogType::unsubscribe:
+      return "unsubscribe";
     case LogType::none:
     case LogType::websockets:
     case LogType::internal:
-    case LogType::all: break;
+    case LogType::all:
+      break;
   }
   return "other";
 }
 
-ShardId shard_id(unsigned shard) { return ShardId(static_cast<uint8_t>(shard)); }
+ShardId shard_id(unsigned shard) {
+  return ShardId(static_cast<uint8_t>(shard));
+}
 
 }  // namespace
 
@@ -62,6 +73,7 @@ class World::FakeStore final : public broker::Store {
   explicit FakeStore(bool keeps) : keeps_(keeps) {}
 
   bool keeps() const override { return keeps_; }
+
   void submit(broker::StoreBatch batch) override { taken.push_back(std::move(batch)); }
 
   std::deque<broker::StoreBatch> taken;
@@ -76,14 +88,15 @@ class World::FakeAdmission final : public broker::Admission {
  public:
   explicit FakeAdmission(const std::shared_ptr<const config::Config>& config) : config_(config) {}
 
-  bool enter_connection() override {
-    return enter(connections_, config_->global_max_connections);
-  }
+  bool enter_connection() override { return enter(connections_, config_->global_max_connections); }
+
   void leave_connection() override {
     CHECK(connections_ > 0);
     --connections_;
   }
+
   bool enter_session() override { return enter(sessions_, config_->global_max_clients); }
+
   void leave_session() override {
     CHECK(sessions_ > 0);
     --sessions_;
@@ -105,6 +118,7 @@ class World::FakeAdmission final : public broker::Admission {
 class World::Transport final : public broker::TransportHandle {
  public:
   explicit Transport(Client* owner) : client(owner) {}
+
   Client* client;
 };
 
@@ -357,20 +371,22 @@ void World::advance(Duration duration) {
     const Time now = std::max(*next, now_.time);
     fruitless = now == now_.time ? fruitless + 1 : 0;
     CHECK(fruitless < 1000, "a deadline that stays");
-    now_.wall_ms += (now - now_.time).count();
-    now_.time = now;
-    const size_t before = trace_.size();
-    for (const auto& shard : shards_) shard->broker->on_time(now_);
-    settle();
-    if (trace_.size() == before) continue;
-    const int64_t passed = (now - start).count();
-    trace_.insert(trace_.begin() + static_cast<ptrdiff_t>(before),
-                  fmt::format("after {}.{:03}s:", passed / 1000, passed % 1000));
+    pass_time(now, start);
   }
-  now_.wall_ms += (end - now_.time).count();
-  now_.time = end;
+  pass_time(end, start);
+}
+
+/// It is `now`; what comes of it is marked with the time since `start`.
+void World::pass_time(Time now, Time start) {
+  now_.wall_ms += (now - now_.time).count();
+  now_.time = now;
+  const size_t before = trace_.size();
   for (const auto& shard : shards_) shard->broker->on_time(now_);
   settle();
+  if (trace_.size() == before) return;
+  const int64_t passed = (now - start).count();
+  trace_.insert(trace_.begin() + static_cast<ptrdiff_t>(before),
+                fmt::format("after {}.{:03}s:", passed / 1000, passed % 1000));
 }
 
 void World::reload(std::shared_ptr<const config::Config> config) {
@@ -409,7 +425,9 @@ unsigned World::home(std::string_view key) const {
   return static_cast<unsigned>(hash64(key, kHashSeed) % shards_.size());
 }
 
-broker::Broker& World::broker(unsigned shard) { return *shards_[shard]->broker; }
+broker::Broker& World::broker(unsigned shard) {
+  return *shards_[shard]->broker;
+}
 
 broker::Stats World::stats() {
   broker::Stats sum;

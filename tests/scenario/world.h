@@ -24,10 +24,10 @@ struct WorldSetup {
   std::shared_ptr<const config::Config> config;
 };
 
-/// Several shards of a broker with simulated sockets, mailboxes, store and time, in one thread and in
-/// one order: what goes in decides what comes out. Inputs take effect in settle(), which runs turns
-/// of all shards until nothing moves any more; everything that clients are told, logs and (when
-/// wanted) mails and store batches are noted in trace().
+/// Several shards of a broker with simulated sockets, mailboxes, store and time, in one thread and
+/// in one order: what goes in decides what comes out. Inputs take effect in settle(), which runs
+/// turns of all shards until nothing moves any more; everything that clients are told, logs and
+/// (when wanted) mails and store batches are noted in trace().
 class World {
  public:
   explicit World(WorldSetup setup);
@@ -56,14 +56,19 @@ class World {
   void shutdown();
 
   std::vector<std::string>& trace() { return trace_; }
+
   unsigned shards() const { return static_cast<unsigned>(shards_.size()); }
+
   unsigned home(std::string_view key) const;
   broker::Broker& broker(unsigned shard);
   broker::Stats stats();
 
   void set_log_mask(uint32_t mask);
+
   void show_mails(bool on) { show_mails_ = on; }
+
   void show_batches(bool on) { show_batches_ = on; }
+
   /// Bytes that the broker is given at a time; 0: what there is.
   void set_chunk(size_t bytes) { chunk_ = bytes; }
 
@@ -74,6 +79,7 @@ class World {
   class Transport;
   struct Shard;
 
+  void pass_time(Time now, Time start);
   void deliver(unsigned to, broker::Mail mail);
   void deliver_first();
   void adopt(unsigned to, broker::mail::Adopt& adopt);
