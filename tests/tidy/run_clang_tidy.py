@@ -9,7 +9,8 @@ its compile command, .clang-tidy and the version of clang-tidy stay the same: th
 BUILD_DIR/tidy-cache/. FILE limits the run to sources whose path ends like it.
 
 Unit tests are read for names, sizes and the like only: they run under sanitizers, and the path-sensitive
-checks take ten times as long on what GoogleTest's macros expand to as all others together.
+checks take ten times as long on what GoogleTest's macros expand to as all others together. In other sources
+those checks give a function up after ANALYZER_NODES states instead of 225,000, which halves their time.
 """
 import argparse
 import concurrent.futures
@@ -26,6 +27,7 @@ import time
 import tree
 
 CLANG_TIDY = "clang-tidy-14"
+ANALYZER_NODES = 20000
 TEST_CHECKS = ("-clang-analyzer-*,-performance-*,-bugprone-*,bugprone-use-after-move,"
                "-cppcoreguidelines-*,-misc-*")
 QUOTED = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
@@ -68,7 +70,9 @@ class Keys:
 def tidy(root, build, path):
     """The problems of one source as (path, line, text), and how long it took."""
     start = time.monotonic()
-    command = [CLANG_TIDY, "--quiet", "-p", build, "--extra-arg=-w", os.path.join(root, path)]
+    words = ["-w", "-Xclang", "-analyzer-config", "-Xclang", f"max-nodes={ANALYZER_NODES}"]
+    command = [CLANG_TIDY, "--quiet", "-p", build, *(f"--extra-arg={word}" for word in words),
+               os.path.join(root, path)]
     if path.endswith("_test.cc"):
         command.insert(1, f"--checks={TEST_CHECKS}")
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
