@@ -23,15 +23,20 @@ class AckQueue {
     uint8_t remaining = 0;  ///< shards that have not settled
     bool matched = false;   ///< did any of them have a subscriber?
     bool asked = false;     ///< were shards asked at all?
+    bool received = false;  ///< its QoS 2 id stands in Session::received and is counted there
     mqtt::Reason reason = mqtt::Reason::success;
   };
 
-  bool empty() const { return places_.empty(); }
+  [[nodiscard]] bool empty() const { return places_.empty(); }
 
-  size_t size() const { return places_.size(); }
+  [[nodiscard]] size_t size() const { return places_.size(); }
+
+  /// Places of messages that are counted nowhere else.
+  [[nodiscard]] size_t counted() const { return places_.size() - received_; }
 
   /// Opens a place that `remaining` shards must settle; returns its number for settle().
   uint32_t open(Place place) {
+    received_ += place.received ? 1 : 0;
     places_.push_back(place);
     return first_ + static_cast<uint32_t>(places_.size()) - 1;
   }
@@ -45,17 +50,19 @@ class AckQueue {
   }
 
   /// Is the eldest place settled? Then pop() it and acknowledge.
-  bool ready() const { return !places_.empty() && places_.front().remaining == 0; }
+  [[nodiscard]] bool ready() const { return !places_.empty() && places_.front().remaining == 0; }
 
   Place pop() {
     DCHECK(ready());
     ++first_;
+    received_ -= places_.front().received ? 1 : 0;
     return places_.pop_front();
   }
 
  private:
   Ring<Place> places_;
   uint32_t first_ = 1;
+  uint32_t received_ = 0;  // Places with `received` set.
 };
 
 }  // namespace tombo::broker

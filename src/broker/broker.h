@@ -82,7 +82,7 @@ class Broker {
   /// Fires what is due. Call it once a turn.
   void on_time(Now now);
   /// When on_time() has to be called at the latest; nullopt: nothing is planned.
-  std::optional<Time> next_deadline() const;
+  [[nodiscard]] std::optional<Time> next_deadline() const;
   /// Ends the thinking part of a turn: store batch, credits.
   void end_turn(Now now);
 
@@ -99,7 +99,7 @@ class Broker {
   /// This shard's numbers, gauges brought up to date.
   const Stats& stats();
   /// The subscription tree as text (signal USR2), a line each.
-  std::string subscription_tree() const;
+  [[nodiscard]] std::string subscription_tree() const;
 
  private:
   std::unique_ptr<Core> core_;

@@ -27,7 +27,7 @@ struct Backlog {
   SharedRef<const mqtt::Message> tail;
   size_t tail_offset = 0;  ///< in the tail's payload
 
-  bool empty() const { return written == bytes.size() && !tail; }
+  [[nodiscard]] bool empty() const { return written == bytes.size() && !tail; }
 };
 
 /// Topic aliases of a connection, both ways (section 3.3.2.3.4). Bounded by the maxima announced.
@@ -92,7 +92,7 @@ struct Connection {
     pause_subscribe = 8
   };
 
-  bool is_open() const { return stage == Stage::open; }
+  [[nodiscard]] bool is_open() const { return stage == Stage::open; }
 };
 
 static_assert(sizeof(Connection) <= 216, "an idle connection stays small");

@@ -185,7 +185,7 @@ class Core {
   void send_ack(Peer peer, mqtt::PacketType type, mqtt::PacketId id, mqtt::Reason reason);
 
   // router.cc
-  void publish(SharedRef<const mqtt::Message> message);
+  void publish(const SharedRef<const mqtt::Message>& message);
   std::optional<bool> route(const SharedRef<const mqtt::Message>& message, Peer* publisher,
                             AckQueue::Place place);
   void route_to_others(const SharedRef<const mqtt::Message>& message, uint64_t mask,

@@ -37,15 +37,15 @@ struct Delivery {
 
   static constexpr uint32_t kExtra = 0x8000'0000U;
 
-  mqtt::Qos qos() const { return static_cast<mqtt::Qos>(qos_bits); }
+  [[nodiscard]] mqtt::Qos qos() const { return static_cast<mqtt::Qos>(qos_bits); }
 
-  State state() const { return static_cast<State>(state_bits); }
+  [[nodiscard]] State state() const { return static_cast<State>(state_bits); }
 
   void set_state(State state) { state_bits = static_cast<uint8_t>(state) & 3U; }
 
-  bool has_extra() const { return (extra & kExtra) != 0; }
+  [[nodiscard]] bool has_extra() const { return (extra & kExtra) != 0; }
 
-  uint32_t extra_index() const { return extra & ~kExtra; }
+  [[nodiscard]] uint32_t extra_index() const { return extra & ~kExtra; }
 };
 
 static_assert(sizeof(Delivery) == 16);

@@ -31,14 +31,14 @@ class FlushBuffer {
     size_ = 0;
   }
 
-  bool empty() const { return size_ == 0; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
 
-  size_t size() const { return size_; }
+  [[nodiscard]] size_t size() const { return size_; }
 
-  size_t room() const { return kBytes - used_; }
+  [[nodiscard]] size_t room() const { return kBytes - used_; }
 
   /// Is it time to stop gathering?
-  bool full() const { return size_ >= kBytes / 2 || slices_.size() + 2 >= kSlices; }
+  [[nodiscard]] bool full() const { return size_ >= kBytes / 2 || slices_.size() + 2 >= kSlices; }
 
   /// Where the next copied bytes go. Requires: at least the wanted bytes of room().
   uint8_t* write_at() { return bytes_.get() + used_; }
@@ -69,10 +69,10 @@ class FlushBuffer {
     held_.push_back(std::move(message));
   }
 
-  std::span<const Slice> slices() const { return slices_; }
+  [[nodiscard]] std::span<const Slice> slices() const { return slices_; }
 
   /// The message whose payload is the last slice, if it is.
-  const SharedRef<const mqtt::Message>* last_held() const {
+  [[nodiscard]] const SharedRef<const mqtt::Message>* last_held() const {
     if (held_.empty() || slices_.empty()) return nullptr;
     const Bytes payload = held_.back()->payload();
     const Slice& last = slices_.back();

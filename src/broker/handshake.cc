@@ -117,7 +117,8 @@ bool Core::check_connect(Peer peer, mqtt::Connect& packet, std::string& client_i
   connection.problem_information =
       packet.properties.number(PropertyId::request_problem_information).value_or(1) != 0;
   if (shutting_down_) {
-    refuse(peer, packet, Reason::server_shutting_down, "the server is shutting down");
+    // [MQTT-3.2.2-8] CONNACK knows no "server shutting down".
+    refuse(peer, packet, Reason::server_unavailable, "the server is shutting down");
     return false;
   }
   const auto method = packet.properties.text(PropertyId::authentication_method);

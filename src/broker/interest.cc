@@ -47,7 +47,7 @@ uint64_t InterestTable::shards_for(std::string_view topic) const {
   for (mqtt::LevelReader reader(topic); reader.next(level); ++depth) {
     if (hashed < kDepthMax) levels[hashed++] = hash64(level, seed_);
   }
-  std::array<uint64_t, kShapesMax + 2> keys;
+  std::array<uint64_t, kShapesMax + 2> keys{};
   unsigned count = 0;
   const auto collect = [&](uint32_t shape) {
     const unsigned wanted = depth_of(shape);

@@ -12,11 +12,11 @@ namespace tombo::broker {
 /// A connection must have sent its CONNECT within this time.
 inline constexpr Duration kConnectTimeout = std::chrono::seconds(30);
 /// Largest CONNECT: client id, will, user name and password at their longest, and some properties.
-inline constexpr uint32_t kConnectBytesMax = 512 * 1024;
+inline constexpr uint32_t kConnectBytesMax = uint32_t{512} * 1024;
 /// Bytes of messages under way from one shard to another; beyond it their publishers are not read.
-inline constexpr uint64_t kCreditMax = 8 * 1024 * 1024;
+inline constexpr uint64_t kCreditMax = uint64_t{8} * 1024 * 1024;
 /// Credit is given back in steps of this size, so that it causes no wake-ups of its own.
-inline constexpr uint64_t kCreditStep = 1024 * 1024;
+inline constexpr uint64_t kCreditStep = uint64_t{1024} * 1024;
 /// Messages in a page of replayed retained messages, and the queue length below which the next
 /// page is asked for.
 inline constexpr size_t kReplayPage = 64;
@@ -26,7 +26,7 @@ inline constexpr Duration kSweepPause = std::chrono::milliseconds(50);
 /// Deliveries gathered for one connection before it should be written in the middle of a turn.
 inline constexpr size_t kFlushFrom = 256;
 /// Bytes of QoS 0 messages that wait for a connection whose socket is full.
-inline constexpr uint64_t kBlockedBytesMax = 16 * 1024 * 1024;
+inline constexpr uint64_t kBlockedBytesMax = uint64_t{16} * 1024 * 1024;
 /// SUBSCRIBE packets with shared filters that wait for other shards; beyond it reading stops.
 inline constexpr size_t kSubscribingMax = 16;
 /// Live messages held back until a replay is done; beyond it they overtake it.

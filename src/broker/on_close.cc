@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "broker/core.h"
 #include "mqtt/decode.h"
@@ -257,7 +258,7 @@ void Core::expire_session(SessionId id, Session& session, KeepPlace keep) {
 }
 
 void Core::publish_will(Session& session) {
-  const std::unique_ptr<StoredWill> will = std::move(session.will);
+  const std::unique_ptr<StoredWill> will = std::exchange(session.will, nullptr);
   if (will == nullptr) return;
   const mqtt::Message& message = *will->message;
   if (is_broker_topic(message.topic())) return;

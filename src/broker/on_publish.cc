@@ -66,8 +66,10 @@ void Core::on_publish(Peer peer, const mqtt::Frame& frame) {
     const auto expiry = packet.properties.number(PropertyId::message_expiry_interval);
     if (expiry) parts.expires_at_ms = now_.wall_ms + int64_t{*expiry} * 1000;
   }
-  const auto matched =
-      route(mqtt::Message::make(parts), &peer, {.packet_id = packet.packet_id, .qos = packet.qos});
+  const auto matched = route(mqtt::Message::make(parts), &peer,
+                             {.packet_id = packet.packet_id,
+                              .qos = packet.qos,
+                              .received = packet.qos == Qos::exactly_once});
   if (matched && packet.qos != Qos::at_most_once) {
     owe(peer, packet, *matched ? Reason::success : Reason::no_matching_subscribers);
   }
@@ -138,7 +140,9 @@ Reason Core::publish_verdict(const Session& session, const mqtt::Publish& packet
     return Reason::payload_format_invalid;
   }
   const uint64_t memory = config().memory_limit / setup_.shards;
-  if (memory != 0 && held_bytes_ + retained_.bytes() + packet.payload.size() > memory) {
+  // An empty payload may pass the limit: it is how clients clear retained messages.
+  if (memory != 0 && !packet.payload.empty() &&
+      held_bytes_ + retained_.bytes() + packet.payload.size() > memory) {
     return Reason::quota_exceeded;
   }
   return Reason::success;
@@ -164,7 +168,8 @@ void Core::refuse_publish(Peer peer, const mqtt::Publish& packet, Reason reason)
 bool Core::admit_window(Peer peer, const Session& session) {
   Connection& connection = peer.connection;
   if (connection.version == Version::v5) {
-    if (connection.acks.size() + session.received.size() < config().receive_maximum()) return true;
+    if (connection.acks.counted() + session.received.size() < config().receive_maximum())
+      return true;
     malformed(peer, PacketType::publish,
               {Reason::receive_maximum_exceeded, 0, "more unacknowledged than receive maximum"});
     return false;
@@ -190,7 +195,11 @@ void Core::owe(Peer peer, const mqtt::Publish& packet, Reason reason) {
                     packet.qos == Qos::at_least_once ? PacketType::puback : PacketType::pubrec,
                     packet.packet_id, reason);
   }
-  acks.open({.packet_id = packet.packet_id, .qos = packet.qos, .reason = reason});
+  // Of QoS 2 messages only those that v5 clients are refused are not remembered.
+  const bool received = packet.qos == Qos::exactly_once &&
+                        (peer.connection.version != Version::v5 || !mqtt::is_error(reason));
+  acks.open(
+      {.packet_id = packet.packet_id, .qos = packet.qos, .received = received, .reason = reason});
 }
 
 /// Sends what is settled at the front of the queue.

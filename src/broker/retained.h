@@ -27,11 +27,11 @@ class RetainedStore {
   /// Sets the message of its topic, or with an empty payload removes what was there.
   void set(SharedRef<const mqtt::Message> message);
   /// The message of `topic`, or nullptr.
-  const mqtt::Message* find(std::string_view topic) const;
+  [[nodiscard]] const mqtt::Message* find(std::string_view topic) const;
 
-  size_t size() const { return messages_; }
+  [[nodiscard]] size_t size() const { return messages_; }
 
-  uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] uint64_t bytes() const { return bytes_; }
 
   /// Removes expired messages among the next `nodes_max` nodes. Returns whether the end of the
   /// store was reached; the next call begins anew then.
@@ -70,8 +70,8 @@ class RetainedStore {
     std::vector<Step> stack;
   };
 
-  uint32_t child(uint32_t parent, std::string_view level) const;
-  uint32_t node_of(std::string_view topic) const;
+  [[nodiscard]] uint32_t child(uint32_t parent, std::string_view level) const;
+  [[nodiscard]] uint32_t node_of(std::string_view topic) const;
   uint32_t node_or_add(std::string_view topic);
   uint32_t add_child(uint32_t parent, std::string_view level);
   void clear_message(uint32_t node);
@@ -79,7 +79,7 @@ class RetainedStore {
   void finish(ReplayId id);
   void visit(Replay& replay, Step step, int64_t wall_ms,
              std::vector<SharedRef<const mqtt::Message>>& out);
-  uint64_t edge_key(uint32_t parent, std::string_view level) const;
+  [[nodiscard]] uint64_t edge_key(uint32_t parent, std::string_view level) const;
 
   uint64_t seed_;
   std::vector<Node> nodes_;  ///< [0] is the root

@@ -13,7 +13,7 @@ using mqtt::Message;
 using mqtt::Qos;
 
 /// A message without a publisher that waits for an answer: wills, $SYS.
-void Core::publish(SharedRef<const Message> message) {
+void Core::publish(const SharedRef<const Message>& message) {
   static_cast<void>(route(message, nullptr, {}));
 }
 

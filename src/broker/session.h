@@ -97,9 +97,11 @@ struct Session {
   bool clean = true;         ///< ends with its connection
   bool stored = false;       ///< the store knows it
 
-  bool online() const { return static_cast<bool>(connection); }
+  [[nodiscard]] bool online() const { return static_cast<bool>(connection); }
 
-  bool has_work() const { return !pending.empty() || !waiting.empty() || resent < inflight.size(); }
+  [[nodiscard]] bool has_work() const {
+    return !pending.empty() || !waiting.empty() || resent < inflight.size();
+  }
 };
 
 }  // namespace tombo::broker

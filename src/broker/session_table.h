@@ -18,9 +18,9 @@ class SessionTable {
 
   Session* at_index(uint32_t index) { return sessions_.at_index(index); }
 
-  SessionId id_at(uint32_t index) const { return sessions_.id_at(index); }
+  [[nodiscard]] SessionId id_at(uint32_t index) const { return sessions_.id_at(index); }
 
-  SessionId find(std::string_view client_id) const {
+  [[nodiscard]] SessionId find(std::string_view client_id) const {
     const auto found = by_client_id_.find(client_id);
     return found == by_client_id_.end() ? SessionId{} : found->second;
   }
@@ -39,7 +39,7 @@ class SessionTable {
     sessions_.erase(id);
   }
 
-  size_t size() const { return sessions_.size(); }
+  [[nodiscard]] size_t size() const { return sessions_.size(); }
 
   template <class F>
   void for_each(F&& f) {

@@ -59,7 +59,9 @@ struct SharedGroup {
   }
 
   /// The filter behind the group's name.
-  std::string_view filter() const { return std::string_view(name).substr(name.find('/') + 1); }
+  [[nodiscard]] std::string_view filter() const {
+    return std::string_view(name).substr(name.find('/') + 1);
+  }
 };
 
 /// All groups of this shard, by name.
@@ -69,9 +71,9 @@ class SharedGroups {
 
   SharedGroup& at_index(uint32_t index) { return *groups_.at_index(index); }
 
-  GroupId id_at(uint32_t index) const { return groups_.id_at(index); }
+  [[nodiscard]] GroupId id_at(uint32_t index) const { return groups_.id_at(index); }
 
-  GroupId find(std::string_view name) const {
+  [[nodiscard]] GroupId find(std::string_view name) const {
     const auto found = by_name_.find(name);
     return found == by_name_.end() ? GroupId{} : found->second;
   }
@@ -88,7 +90,7 @@ class SharedGroups {
     groups_.erase(id);
   }
 
-  size_t size() const { return groups_.size(); }
+  [[nodiscard]] size_t size() const { return groups_.size(); }
 
  private:
   Slab<SharedGroup, GroupId> groups_;  ///< addresses are stable: names are keys below

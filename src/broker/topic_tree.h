@@ -78,6 +78,8 @@ class TopicTree {
   }
 
  private:
+  // NOLINTNEXTLINE(bugprone-exception-escape): a move of at most one inline subscriber throws
+  // nothing.
   struct LeafData {
     std::string filter;
     boost::container::small_vector<Subscriber, 1> subscribers;

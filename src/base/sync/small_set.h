@@ -7,26 +7,26 @@
 
 namespace tombo {
 
-/// A counted set of at most N non-zero numbers, read without locks and changed under a mutex.
+/// A counted set of at most kPlaces non-zero numbers, read without locks and changed under a mutex.
 /// A reader that runs while a number is added or removed sees the set before or after; readers and
 /// writers that synchronise otherwise (the number was added before a mail was sent) see it.
-template <unsigned N>
+template <unsigned kPlaces>
 class SmallSet {
  public:
-  /// Adds one use of `value`. False when it is new and all N places are taken.
+  /// Adds one use of `value`. False when it is new and all places are taken.
   bool add(uint32_t value) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    unsigned vacant = N;
+    unsigned vacant = kPlaces;
     const unsigned used = used_.load(std::memory_order_relaxed);
     for (unsigned i = 0; i < used; ++i) {
       if (values_[i].load(std::memory_order_relaxed) == value) {
         ++uses_[i];
         return true;
       }
-      if (uses_[i] == 0 && vacant == N) vacant = i;
+      if (uses_[i] == 0 && vacant == kPlaces) vacant = i;
     }
-    if (vacant == N && used < N) vacant = used;
-    if (vacant == N) return false;
+    if (vacant == kPlaces && used < kPlaces) vacant = used;
+    if (vacant == kPlaces) return false;
     values_[vacant].store(value, std::memory_order_seq_cst);
     uses_[vacant] = 1;
     if (vacant == used) used_.store(used + 1, std::memory_order_seq_cst);
@@ -54,9 +54,9 @@ class SmallSet {
   }
 
  private:
-  std::array<std::atomic<uint32_t>, N> values_{};
+  std::array<std::atomic<uint32_t>, kPlaces> values_{};
   std::atomic<unsigned> used_ = 0;
-  std::array<uint32_t, N> uses_{};  // under mutex_
+  std::array<uint32_t, kPlaces> uses_{};  // under mutex_
   std::mutex mutex_;
 };
 

@@ -41,7 +41,7 @@ class Authenticator {
   virtual std::optional<AuthDecision> continue_authentication(Bytes data, ShardId shard,
                                                               ConnectionId connection) = 0;
   /// Is this Authentication Method configured? If not, CONNECT is refused with 0x8C.
-  virtual bool knows_method(std::string_view method) const = 0;
+  [[nodiscard]] virtual bool knows_method(std::string_view method) const = 0;
 };
 
 }  // namespace tombo::broker

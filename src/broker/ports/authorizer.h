@@ -20,7 +20,8 @@ struct Identity {
 class Authorizer {
  public:
   virtual ~Authorizer() = default;
-  virtual bool allowed(const Identity& identity, Access access, std::string_view topic) const = 0;
+  [[nodiscard]] virtual bool allowed(const Identity& identity, Access access,
+                                     std::string_view topic) const = 0;
 };
 
 }  // namespace tombo::broker

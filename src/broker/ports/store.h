@@ -49,7 +49,7 @@ class Store {
   virtual ~Store() = default;
   /// Does the store want batches at all? Without it nothing is recorded, and every
   /// acknowledgement leaves at once. Constant over the store's life.
-  virtual bool keeps() const = 0;
+  [[nodiscard]] virtual bool keeps() const = 0;
   /// Takes a batch; never blocks. When it is safe, Committed{number} mail goes to its shard.
   virtual void submit(StoreBatch batch) = 0;
 };
