@@ -23,7 +23,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    path = config.getoption("--broker")
+    path = os.path.abspath(config.getoption("--broker"))
     if not os.access(path, os.X_OK):
         raise pytest.UsageError(f"no broker to test at {path}")
     config.program = Program.examine(path, config.getoption("--compatibility"),

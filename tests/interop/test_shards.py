@@ -160,9 +160,9 @@ def test_a_subscriber_never_ends_with_a_stale_retained_value(raw_client):
 def test_a_shared_group_spans_the_shards(raw_client):
     members, publishers = spread(raw_client, "member", 8), spread(raw_client, "pub", 4)
     for member in members:
-        member.subscribe("$share/group/work/#", qos=1)
+        member.subscribe("$share/group/jobs/#", qos=1)
     for number in range(400):
-        publishers[number % 4].publish(f"work/{number % 7}", str(number), qos=1)
+        publishers[number % 4].publish(f"jobs/{number % 7}", str(number), qos=1)
     got = in_parallel(lambda member: member.payloads(50), members)
     assert sorted(int(text) for texts in got for text in texts) == list(range(400))
 

@@ -11,10 +11,10 @@ NO_LOCAL = 0x04
 def test_a_shared_subscription_goes_round_its_members(raw_client, level):
     members = [raw_client(version=level) for _ in range(3)]
     for member in members:
-        member.subscribe("$share/group/work/#", qos=1)
+        member.subscribe("$share/group/jobs/#", qos=1)
     publisher = raw_client(version=level)
     for number in range(30):
-        publisher.publish("work/x", str(number), qos=1)
+        publisher.publish("jobs/x", str(number), qos=1)
     got = [[int(text) for text in member.payloads(10)] for member in members]
     assert sorted(sum(got, [])) == list(range(30))
     assert all(numbers == sorted(numbers) for numbers in got)

@@ -232,6 +232,14 @@ def test_a_silent_client_is_told_why(keepalive_run, level):
     assert reasons == ([0x8D] if level == raw.V5 and keepalive_run.is_tombo else [])
 
 
+def test_the_log_tells_of_the_timeout(keepalive_run):
+    log = keepalive_run.broker.log
+    if keepalive_run.broker.program.compatibility == "2.0":
+        log.wait(r"Client mute-4 has exceeded timeout, disconnecting\.$")
+    else:
+        log.wait(r"Client mute-4 \[127\.0\.0\.1:\d+\] disconnected: exceeded timeout\.$")
+
+
 # --- MQTT 5 ---
 
 def test_a_will_carries_its_properties(raw_client):
