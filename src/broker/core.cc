@@ -132,7 +132,7 @@ bool Core::take_partial(ConnectionId id, Bytes& bytes) {
   if (connection.stage == Connection::Stage::connecting) {
     // What follows a CONNECT goes home with it, so it must be in one place.
     partial.insert(partial.end(), bytes.begin(), bytes.end());
-    bytes = {};
+    bytes = bytes.last(0);
   } else if (before < 5) {
     // The fixed header may be incomplete: take a few bytes to know the size.
     const size_t some = std::min(bytes.size(), size_t{5} - before);
@@ -147,17 +147,15 @@ bool Core::take_partial(ConnectionId id, Bytes& bytes) {
     cut = mqtt::cut_frame(partial, packet_size_limit(connection));
   }
   if (cut.status == mqtt::CutStatus::incomplete) return false;
-  // The frame's bytes must outlive the connection's members, which a handler may reset. A short
-  // packet may be followed by the beginning of the next one in here.
+  // The frame's bytes must outlive the connection's members, which a handler may reset.
   const std::unique_ptr<Buffer> whole = std::move(connection.partial);
   const size_t taken = take_frames(id, *whole);
-  Connection* after = connections_.find(id);
+  const Connection* after = connections_.find(id);
   if (after == nullptr || after->stage == Connection::Stage::closing) return false;
-  if (taken < whole->size()) {
-    after->partial =
-        std::make_unique<Buffer>(whole->begin() + static_cast<ptrdiff_t>(taken), whole->end());
-    return bytes.empty() ? false : take_partial(id, bytes);
-  }
+  // The beginning of the next packet may be in here. It came in this read: back to the others.
+  const size_t left = whole->size() - taken;
+  DCHECK(left <= whole->size() - before);
+  bytes = Bytes(bytes.data() - left, bytes.size() + left);
   return true;
 }
 

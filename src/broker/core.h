@@ -242,6 +242,7 @@ class Core {
   GroupId add_group(std::string_view name);
   void remove_group(GroupId id);
   void on_group_joined(const mail::GroupJoined& joined);
+  void subscribe_step(const Session& session, uint32_t request);
   void group_publish(uint32_t index, const SharedRef<const mqtt::Message>& message, AckToken token,
                      Delivered& result);
   void finish_relay(const Delivered& result);
@@ -257,6 +258,7 @@ class Core {
   void stop_replays(Session& session);
   void stop_replay(Session& session, std::string_view filter);
   void release_cursor(Replay& replay);
+  [[nodiscard]] uint32_t replays_of(const Session& session, uint32_t subscribing) const;
   void pump_replays(Session& session);
   void on_replay_start(const mail::ReplayStart& start);
   void on_replay_next(const mail::ReplayNext& next);

@@ -31,9 +31,10 @@ void Core::on_subscribe(Peer peer, const mqtt::Frame& frame) {
   while (packet.filters.next(entry)) {
     pending.reasons.push_back(mqtt::value(subscribe_one(session, entry, subscription_id, pending)));
   }
+  pending.remaining += replays_of(session, pending.request);
   if (pending.remaining == 0) return send_suback(peer, PacketType::suback, pending);
-  // Shared groups live elsewhere: SUBACK waits until they know the member, so that a publish that
-  // follows SUBACK reaches the group.
+  // SUBACK waits for other shards: for groups that live there, so that a publish that follows it
+  // reaches the group, and for retained messages, so that one that follows it does not come twice.
   auto& subscribing = connection.subscribing;
   if (subscribing == nullptr) subscribing = std::make_unique<std::vector<PendingSubscribe>>();
   subscribing->push_back(std::move(pending));
@@ -72,7 +73,11 @@ Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
     if (options.retain_handling == mqtt::RetainHandling::send ||
         (options.retain_handling == mqtt::RetainHandling::send_if_new && fresh)) {
       // [MQTT-3.3.1-9] [MQTT-3.3.1-10]
-      start_replay(id, session, {filter, pack(options), subscription_id});
+      start_replay(id, session,
+                   {.filter = filter,
+                    .options = pack(options),
+                    .subscription_id = subscription_id,
+                    .subscribing = pending.request});
     }
   }
   if (keeps() && !session.clean) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "base/hash.h"
 #include "broker/core.h"
@@ -24,8 +25,10 @@ void Core::start_replay(SessionId id, Session& session, Replay replay) {
   if (mqtt::has_wildcard(replay.filter)) {
     replay.shard = ShardId(0);
     replay.shards_left = static_cast<uint8_t>(setup_.shards - 1);
+    replay.subscribing = 0;  // walked shard by shard: SUBACK does not wait for so much
   } else {
     replay.shard = home(replay.filter);
+    if (replay.shard == setup_.shard) replay.subscribing = 0;  // answered within this turn
   }
   session.replays->list.push_back(std::move(replay));
   ask_replay(id, session.replays->list.back());
@@ -47,7 +50,10 @@ void Core::restart_replays(SessionId id, Session& session) {
   const std::vector<Replay> unfinished = std::move(session.replays->list);
   session.replays.reset();
   for (const Replay& replay : unfinished) {
-    start_replay(id, session, {replay.filter, replay.options, replay.subscription_id});
+    start_replay(id, session,
+                 {.filter = replay.filter,
+                  .options = replay.options,
+                  .subscription_id = replay.subscription_id});
   }
 }
 
@@ -68,9 +74,19 @@ void Core::stop_replay(Session& session, std::string_view filter) {
   std::erase_if(session.replays->list, [&](Replay& replay) {
     if (replay.filter != filter) return false;
     release_cursor(replay);
+    if (replay.subscribing != 0) subscribe_step(session, replay.subscribing);
     return true;
   });
   end_replays(session);
+}
+
+/// Replays whose first page the SUBACK of a SUBSCRIBE waits for.
+uint32_t Core::replays_of(const Session& session, uint32_t subscribing) const {
+  if (session.replays == nullptr) return 0;
+  const auto& list = session.replays->list;
+  return static_cast<uint32_t>(std::count_if(
+      list.begin(), list.end(),
+      [subscribing](const Replay& replay) { return replay.subscribing == subscribing; }));
 }
 
 /// When no replay is left, what was held back follows.
@@ -150,6 +166,7 @@ void Core::on_replay_page(mail::ReplayPage& page) {
     enqueue(*session, std::move(delivery), Source::replay);
   }
   replay->waiting = false;
+  if (replay->subscribing != 0) subscribe_step(*session, std::exchange(replay->subscribing, 0));
   if (page.more) {
     replay->cursor = page.replay;
   } else if (replay->shards_left != 0) {
@@ -176,10 +193,8 @@ Replay* Core::find_replay(Session& session, uint32_t request) {
 bool Core::hold_back(Session& session, Delivery& delivery) {
   const std::string_view topic = delivery.message->topic();
   Replays& replays = *session.replays;
-  const auto concerns = [topic](const Replay& replay) {
-    return replay.request != 0 && mqtt::topic_matches(replay.filter, topic);
-  };
-  if (std::none_of(replays.list.begin(), replays.list.end(), concerns)) return false;
+  const auto running = [](const Replay& replay) { return replay.request != 0; };
+  if (std::none_of(replays.list.begin(), replays.list.end(), running)) return false;
   if (!replays.overtaking && replays.held.size() < kReplayHeldMax) {
     replays.held.push_back(std::move(delivery));
     return true;

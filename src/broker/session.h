@@ -43,11 +43,12 @@ struct Replay {
   std::string filter;
   uint8_t options = 0;
   uint32_t subscription_id = 0;
-  uint32_t request = 0;     ///< echoed in pages; 0: at rest, its connection is gone
-  ShardId shard{};          ///< asked now
-  uint8_t shards_left = 0;  ///< to ask after it
-  bool waiting = false;     ///< a page is under way
-  ReplayId cursor{};        ///< for the next page, when none is under way
+  uint32_t request = 0;      ///< echoed in pages; 0: at rest, its connection is gone
+  uint32_t subscribing = 0;  ///< the SUBSCRIBE whose SUBACK waits for the first page; 0: none
+  ShardId shard{};           ///< asked now
+  uint8_t shards_left = 0;   ///< to ask after it
+  bool waiting = false;      ///< a page is under way
+  ReplayId cursor{};         ///< for the next page, when none is under way
   /// Hashes of topics that came live meanwhile: an older value of theirs must not follow.
   std::vector<uint64_t> seen{};
 };

@@ -130,12 +130,17 @@ void Core::remove_group(GroupId id) {
 
 void Core::on_group_joined(const mail::GroupJoined& joined) {
   Session* session = sessions_.find(joined.member);
-  if (session == nullptr || !session->online()) return;
-  const Peer peer{session->connection, connections_.at(session->connection)};
+  if (session != nullptr) subscribe_step(*session, joined.request);
+}
+
+/// Another shard has done what a SUBSCRIBE asked of it; after the last one SUBACK leaves.
+void Core::subscribe_step(const Session& session, uint32_t request) {
+  if (!session.online()) return;
+  const Peer peer{session.connection, connections_.at(session.connection)};
   if (peer.connection.subscribing == nullptr) return;
   auto& waiting = *peer.connection.subscribing;
   for (size_t i = 0; i < waiting.size(); ++i) {
-    if (waiting[i].request != joined.request) continue;
+    if (waiting[i].request != request) continue;
     if (--waiting[i].remaining != 0) return;
     const PendingSubscribe done = std::move(waiting[i]);
     waiting.erase(waiting.begin() + static_cast<ptrdiff_t>(i));
