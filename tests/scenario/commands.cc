@@ -36,7 +36,12 @@ bool duration(const std::string& text, Duration& out) {
 
 bool hex_bytes(std::span<const std::string> words, std::vector<uint8_t>& out) {
   std::string digits;
-  for (const std::string& word : words) digits += word;
+  for (const std::string& word : words) {
+    const size_t star = word.find('*');
+    uint64_t times = 1;
+    if (star != std::string::npos && !number(word.substr(star + 1), times)) return false;
+    for (uint64_t i = 0; i < times; ++i) digits.append(word, 0, star);
+  }
   if (digits.size() % 2 != 0) return false;
   for (size_t i = 0; i < digits.size(); i += 2) {
     uint8_t byte = 0;

@@ -22,7 +22,7 @@
 //   puback|pubrec|pubrel|pubcomp ID PACKET-ID [rc=..] [PROPERTY=..]
 //   ping ID, disconnect ID [rc=..] [PROPERTY=..], auth ID [rc=..] [PROPERTY=..]
 //   open ID [v..] [on=SHARD] [listener=N]     a socket without CONNECT
-//   bytes ID HEX...               raw bytes
+//   bytes ID HEX...               raw bytes; c000*9: nine times
 //   close ID, fail ID             the socket ends, or breaks
 //   stall ID, unstall ID [BYTES]  the socket takes nothing; takes everything (or so many bytes)
 //   again cork ID, uncork ID            keeps what the client sends, then delivers it in one read
