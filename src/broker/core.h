@@ -193,7 +193,9 @@ class Core {
   void pause_for_credit(ShardId to, Peer publisher);
   void on_credit(const mail::Credit& credit);
   void retain(const SharedRef<const mqtt::Message>& message, AckToken token, uint64_t mask);
-  Delivered deliver(const SharedRef<const mqtt::Message>& message, AckToken token);
+  void forward_late(const SharedRef<const mqtt::Message>& message, uint64_t mask);
+  Delivered deliver(const SharedRef<const mqtt::Message>& message, AckToken token,
+                    std::optional<ShardId> late_from = std::nullopt);
   void collect_session(const Subscriber& subscriber, const mqtt::Message& message);
   void deliver_to(const Match& match, const SharedRef<const mqtt::Message>& message,
                   Delivered& result);
@@ -265,6 +267,8 @@ class Core {
   void send_page(ReplayId cursor, SessionRef to, uint32_t request);
   void on_replay_page(mail::ReplayPage& page);
   Replay* find_replay(Session& session, uint32_t request);
+  [[nodiscard]] bool awaits_page(const Session& session, ShardId keeper,
+                                 const mqtt::Message& message) const;
   bool hold_back(Session& session, Delivery& delivery);
   void overtake(SessionId id, Session& session, Replay& replay, std::string_view topic);
   void release_held(Session& session);

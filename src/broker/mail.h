@@ -26,6 +26,8 @@ struct Publish {
   SharedRef<const mqtt::Message> message;
   AckToken token;
   ShardId from;
+  /// From the keeper of a retained message, to a shard whose interest is newer than the publish.
+  bool late = false;
 };
 
 /// A shard has made safe what it had to of the publish behind `token`.

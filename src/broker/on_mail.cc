@@ -20,7 +20,8 @@ void Core::on_mail(Mail mail, Now now) {
       Overloaded{
           [this](const mail::Publish& publish) {
             links_[publish.from.value()].to_give_back += publish.message->footprint();
-            settle(publish.token, deliver(publish.message, publish.token));
+            const auto late = publish.late ? std::optional(publish.from) : std::nullopt;
+            settle(publish.token, deliver(publish.message, publish.token, late));
           },
           [this](const mail::Settled& settled) { settle_now(settled.token, settled.matched); },
           [this](const mail::Credit& credit) { on_credit(credit); },

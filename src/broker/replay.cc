@@ -40,6 +40,7 @@ void Core::ask_replay(SessionId id, Replay& replay) {
   start->request = replay.request;
   start->filter = replay.filter;
   replay.waiting = true;
+  replay.begun = false;
   replay.cursor = {};
   send(replay.shard, std::move(start));
 }
@@ -166,6 +167,7 @@ void Core::on_replay_page(mail::ReplayPage& page) {
     enqueue(*session, std::move(delivery), Source::replay);
   }
   replay->waiting = false;
+  replay->begun = true;
   if (replay->subscribing != 0) subscribe_step(*session, std::exchange(replay->subscribing, 0));
   if (page.more) {
     replay->cursor = page.replay;
@@ -187,6 +189,19 @@ Replay* Core::find_replay(Session& session, uint32_t request) {
     if (replay.request == request) return &replay;
   }
   return nullptr;
+}
+
+/// Has a replay of this session yet to hear from `keeper` of the message's topic? What the keeper
+/// sends now will be in its first page.
+bool Core::awaits_page(const Session& session, ShardId keeper, const Message& message) const {
+  if (session.replays == nullptr) return false;
+  const auto& list = session.replays->list;
+  return std::any_of(list.begin(), list.end(), [&](const Replay& replay) {
+    const bool later = replay.shard < keeper && replay.shards_left != 0;
+    const bool now = replay.shard == keeper && !replay.begun;
+    return replay.request != 0 && (later || now) &&
+           mqtt::topic_matches(replay.filter, message.topic());
+  });
 }
 
 /// A live message for a session with replays under way: is it kept until they are done?

@@ -69,6 +69,16 @@ void Core::route_to_others(const SharedRef<const Message>& message, uint64_t mas
   }
 }
 
+/// From the keeper of a retained message to shards that the publish was not routed to.
+void Core::forward_late(const SharedRef<const Message>& message, uint64_t mask) {
+  message->share_across_shards();
+  for (; mask != 0; mask &= mask - 1) {
+    const ShardId to(static_cast<uint8_t>(std::countr_zero(mask)));
+    send(to, mail::Publish{message, {}, setup_.shard, /*late=*/true});
+    links_[to.value()].under_way += message->footprint();
+  }
+}
+
 /// More is under way to a shard than it may hold: whoever publishes there is not read until it has
 /// caught up. TCP then slows the client down.
 void Core::pause_for_credit(ShardId to, Peer publisher) {
@@ -103,14 +113,17 @@ void Core::retain(const SharedRef<const Message>& message, AckToken token, uint6
   if (multi()) {
     uint64_t missed = setup_.interest->shards_for(message->topic()) & ~mask;
     const uint64_t self = uint64_t{1} << setup_.shard.value();
-    if ((missed & self) != 0) static_cast<void>(deliver(message, {}));
+    if ((missed & self) != 0) static_cast<void>(deliver(message, {}, setup_.shard));
     missed &= ~self;
-    if (missed != 0) route_to_others(message, missed, nullptr, {});
+    if (missed != 0) forward_late(message, missed);
   }
   settle(token, {.matched = false, .stored = stored, .relay = {}});
 }
 
-Core::Delivered Core::deliver(const SharedRef<const Message>& message, AckToken token) {
+/// `late_from` is the keeper when it forwards a retained message: sessions whose replay has yet to
+/// hear from it get the message there.
+Core::Delivered Core::deliver(const SharedRef<const Message>& message, AckToken token,
+                              std::optional<ShardId> late_from) {
   Delivered result;
   matches_.clear();
   more_ids_.clear();
@@ -124,7 +137,12 @@ Core::Delivered Core::deliver(const SharedRef<const Message>& message, AckToken 
       }
     }
   });
-  for (const Match& match : matches_) deliver_to(match, message, result);
+  for (const Match& match : matches_) {
+    if (late_from && awaits_page(*sessions_.at_index(match.session), *late_from, *message)) {
+      continue;
+    }
+    deliver_to(match, message, result);
+  }
   if (result.relay) finish_relay(result);
   return result;
 }

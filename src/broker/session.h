@@ -48,6 +48,7 @@ struct Replay {
   ShardId shard{};           ///< asked now
   uint8_t shards_left = 0;   ///< to ask after it
   bool waiting = false;      ///< a page is under way
+  bool begun = false;        ///< a page of `shard` has come
   ReplayId cursor{};         ///< for the next page, when none is under way
   /// Hashes of topics that came live meanwhile: an older value of theirs must not follow.
   std::vector<uint64_t> seen{};
