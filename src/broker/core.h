@@ -194,8 +194,8 @@ class Core {
   void on_credit(const mail::Credit& credit);
   void retain(const SharedRef<const mqtt::Message>& message, AckToken token, uint64_t mask);
   void forward_late(const SharedRef<const mqtt::Message>& message, uint64_t mask);
-  Delivered deliver(const SharedRef<const mqtt::Message>& message, AckToken token,
-                    std::optional<ShardId> late_from = std::nullopt);
+  Delivered deliver(const SharedRef<const mqtt::Message>& message, AckToken token);
+  void on_late(const mqtt::Message& message, ShardId keeper);
   void collect_session(const Subscriber& subscriber, const mqtt::Message& message);
   void deliver_to(const Match& match, const SharedRef<const mqtt::Message>& message,
                   Delivered& result);
@@ -312,7 +312,8 @@ class Core {
   bool window_open(const Connection& connection, const Session& session,
                    const Delivery& delivery) const;
   bool write_resends(Peer peer, Session& session, FlushBuffer& buffer);
-  void write_pubrel(const Delivery& delivery, FlushBuffer& buffer);
+  void write_pubrels(Session& session, FlushBuffer& buffer);
+  void write_pubrel(Delivery& delivery, FlushBuffer& buffer);
   bool write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushBuffer& buffer);
   mqtt::PacketId next_packet_id(const Session& session) const;
   Written write_publish(Peer peer, const Delivery& delivery, FlushBuffer& buffer);

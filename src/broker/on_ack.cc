@@ -97,6 +97,7 @@ void Core::on_pubrec(Peer peer, Session& session, const mqtt::Acknowledgement& p
     delivery.message = {};
   }
   delivery.set_state(Delivery::State::wait_for_pubcomp);
+  delivery.sent_before = 0;  // this PUBREL is the one of this connection
   send_ack(peer, PacketType::pubrel, packet.packet_id, Reason::success);
 }
 

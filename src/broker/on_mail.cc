@@ -20,8 +20,8 @@ void Core::on_mail(Mail mail, Now now) {
       Overloaded{
           [this](const mail::Publish& publish) {
             links_[publish.from.value()].to_give_back += publish.message->footprint();
-            const auto late = publish.late ? std::optional(publish.from) : std::nullopt;
-            settle(publish.token, deliver(publish.message, publish.token, late));
+            if (publish.late) return on_late(*publish.message, publish.from);
+            settle(publish.token, deliver(publish.message, publish.token));
           },
           [this](const mail::Settled& settled) { settle_now(settled.token, settled.matched); },
           [this](const mail::Credit& credit) { on_credit(credit); },

@@ -113,17 +113,14 @@ void Core::retain(const SharedRef<const Message>& message, AckToken token, uint6
   if (multi()) {
     uint64_t missed = setup_.interest->shards_for(message->topic()) & ~mask;
     const uint64_t self = uint64_t{1} << setup_.shard.value();
-    if ((missed & self) != 0) static_cast<void>(deliver(message, {}, setup_.shard));
+    if ((missed & self) != 0) on_late(*message, setup_.shard);
     missed &= ~self;
     if (missed != 0) forward_late(message, missed);
   }
   settle(token, {.matched = false, .stored = stored, .relay = {}});
 }
 
-/// `late_from` is the keeper when it forwards a retained message: sessions whose replay has yet to
-/// hear from it get the message there.
-Core::Delivered Core::deliver(const SharedRef<const Message>& message, AckToken token,
-                              std::optional<ShardId> late_from) {
+Core::Delivered Core::deliver(const SharedRef<const Message>& message, AckToken token) {
   Delivered result;
   matches_.clear();
   more_ids_.clear();
@@ -137,14 +134,32 @@ Core::Delivered Core::deliver(const SharedRef<const Message>& message, AckToken 
       }
     }
   });
-  for (const Match& match : matches_) {
-    if (late_from && awaits_page(*sessions_.at_index(match.session), *late_from, *message)) {
-      continue;
-    }
-    deliver_to(match, message, result);
-  }
+  for (const Match& match : matches_) deliver_to(match, message, result);
   if (result.relay) finish_relay(result);
   return result;
+}
+
+/// A retained message came to its keeper after subscribers that its publisher did not know of.
+/// Newer ones may have come to them live already, so they do not get this one but ask the keeper
+/// for what it has now.
+void Core::on_late(const Message& message, ShardId keeper) {
+  std::vector<Match> late;
+  tree_.match(message.topic(), [&late](std::span<const Subscriber> subscribers) {
+    for (const Subscriber& subscriber : subscribers) {
+      if (subscriber.is_group) continue;  // no retained messages for shared subscriptions
+      late.push_back({subscriber.index, subscriber.subscription_id, subscriber.options, 0});
+    }
+  });
+  for (const Match& match : late) {
+    Session& session = *sessions_.at_index(match.session);
+    const bool unwanted =
+        unpack(match.options).retain_handling == mqtt::RetainHandling::never || !session.online();
+    if (unwanted || awaits_page(session, keeper, message)) continue;
+    start_replay(sessions_.id_at(match.session), session,
+                 {.filter = std::string(message.topic()),
+                  .options = match.options,
+                  .subscription_id = match.subscription_id});
+  }
 }
 
 /// Notes one matching subscription. Overlapping ones of a session become one delivery with the

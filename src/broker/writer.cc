@@ -120,11 +120,15 @@ bool Core::window_open(const Connection& connection, const Session& session,
 /// could go yet, and nothing new may pass it.
 bool Core::write_resends(Peer peer, Session& session, FlushBuffer& buffer) {
   while (session.resent < session.inflight.size()) {
-    if (buffer.full() || session.resent >= window(peer.connection)) return false;
+    if (buffer.full()) return false;
+    if (session.resent >= window(peer.connection)) {
+      write_pubrels(session, buffer);
+      return false;
+    }
     Delivery& delivery = session.inflight[session.resent];
     if (!delivery.message) {
       if (buffer.room() < 4) return false;
-      write_pubrel(delivery, buffer);
+      if (delivery.sent_before != 0) write_pubrel(delivery, buffer);
     } else if (delivery.message->expired(now_.wall_ms) && delivery.sent_before == 0) {
       finish_inflight(session, session.resent);
       continue;
@@ -141,7 +145,17 @@ bool Core::write_resends(Peer peer, Session& session, FlushBuffer& buffer) {
   return true;
 }
 
-void Core::write_pubrel(const Delivery& delivery, FlushBuffer& buffer) {
+/// [MQTT-3.3.4-10] The receive maximum holds PUBLISHes back, but no PUBREL.
+void Core::write_pubrels(Session& session, FlushBuffer& buffer) {
+  for (size_t i = session.resent; i < session.inflight.size() && buffer.room() >= 4; ++i) {
+    Delivery& delivery = session.inflight[i];
+    if (!delivery.message && delivery.sent_before != 0) write_pubrel(delivery, buffer);
+  }
+}
+
+/// Sends a PUBREL again: once on each connection.
+void Core::write_pubrel(Delivery& delivery, FlushBuffer& buffer) {
+  delivery.sent_before = 0;
   uint8_t* at = buffer.write_at();
   at[0] = 0x62;
   at[1] = 2;
