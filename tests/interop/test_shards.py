@@ -43,7 +43,9 @@ def by_topic(messages):
 def test_the_threads_are_there(broker):
     if not broker.is_tombo:
         pytest.skip("no shards")
-    assert len(list(Path(f"/proc/{broker.pid}/task").iterdir())) >= broker.shards
+    tasks = Path(f"/proc/{broker.pid}/task")
+    # It listens before the last of them has started.
+    wait_until(lambda: len(list(tasks.iterdir())) >= broker.shards, what="a thread a shard")
 
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
