@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/check.h"
 #include "base/sync/shared_ref.h"
 #include "broker/output.h"
 #include "mqtt/message.h"
@@ -14,7 +15,8 @@ namespace tombo::broker {
 
 /// The bytes of one connection gathered for one write: small things copied one behind the other,
 /// large payloads shared. One for each shard, used again and again.
-/// Bound: kBytes of copied bytes, kSlices slices; one shared payload may be as large as a packet.
+/// Bound: kBytes of copied bytes, kSlices slices; one shared payload, or the head of one packet
+/// with long properties, may be as large as a packet.
 class FlushBuffer {
  public:
   static constexpr size_t kBytes = size_t{128} * 1024;
@@ -29,13 +31,21 @@ class FlushBuffer {
     held_.clear();
     used_ = 0;
     size_ = 0;
+    if (capacity_ > kBytes) grow(kBytes);
   }
 
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
   [[nodiscard]] size_t size() const { return size_; }
 
-  [[nodiscard]] size_t room() const { return kBytes - used_; }
+  [[nodiscard]] size_t room() const { return capacity_ - used_; }
+
+  /// Grows an empty buffer, until clear(), for one packet whose head alone is larger than kBytes.
+  void grow(size_t bytes) {
+    DCHECK(empty());
+    bytes_ = std::make_unique_for_overwrite<uint8_t[]>(bytes);
+    capacity_ = bytes;
+  }
 
   /// Is it time to stop gathering?
   [[nodiscard]] bool full() const { return size_ >= kBytes / 2 || slices_.size() + 2 >= kSlices; }
@@ -85,6 +95,7 @@ class FlushBuffer {
   std::unique_ptr<uint8_t[]> bytes_;
   std::vector<Slice> slices_;
   std::vector<SharedRef<const mqtt::Message>> held_;
+  size_t capacity_ = kBytes;
   size_t used_ = 0;
   size_t size_ = 0;
 };

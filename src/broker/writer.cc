@@ -205,13 +205,15 @@ bool Core::write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushB
 }
 
 /// The next id that is not in use [MQTT-2.2.1-4]. Requires: the window is open, so there is one.
-mqtt::PacketId Core::next_packet_id(const Session& session) const {
-  uint16_t id = session.last_packet_id.value();
+mqtt::PacketId Core::next_packet_id(Session& session) const {
+  if (session.inflight.empty()) session.ids_passed = false;
+  mqtt::PacketId id = session.last_packet_id;
   do {
-    id = id == UINT16_MAX ? uint16_t{1} : static_cast<uint16_t>(id + 1);
-    // In order, the eldest id under way is far off: the search is for clients that leave gaps.
-  } while (!session.inflight.empty() && inflight_index(session, mqtt::PacketId(id)));
-  return mqtt::PacketId(id);
+    id = mqtt::PacketId(id.value() == UINT16_MAX ? uint16_t{1}
+                                                 : static_cast<uint16_t>(id.value() + 1));
+    if (!inflight_index(session, id)) return id;
+    session.ids_passed = true;
+  } while (true);
 }
 
 Core::Written Core::write_publish(Peer peer, const Delivery& delivery, FlushBuffer& buffer) {
@@ -244,10 +246,13 @@ Core::Written Core::write_publish(Peer peer, const Delivery& delivery, FlushBuff
   const uint32_t payload = message.payload_size();
   const bool shared = payload >= FlushBuffer::kShareFrom;
   const size_t room = mqtt::publish_head_size_max(head, message) + (shared ? 0 : payload);
-  if (buffer.room() < room) return Written::no_room;
   if (connection.packet_size_max != 0 &&
       mqtt::publish_size(head, message) > connection.packet_size_max) {
     return Written::too_large;
+  }
+  if (buffer.room() < room) {
+    if (!buffer.empty()) return Written::no_room;
+    buffer.grow(room);
   }
   if (connection.alias_maximum_out != 0) use_alias(connection, message, head);
   uint8_t* out = buffer.write_at();
