@@ -315,7 +315,7 @@ class Core {
   void write_pubrels(Session& session, FlushBuffer& buffer);
   void write_pubrel(Delivery& delivery, FlushBuffer& buffer);
   bool write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushBuffer& buffer);
-  mqtt::PacketId next_packet_id(const Session& session) const;
+  mqtt::PacketId next_packet_id(Session& session) const;
   Written write_publish(Peer peer, const Delivery& delivery, FlushBuffer& buffer);
   void use_alias(Connection& connection, const mqtt::Message& message,
                  mqtt::PublishHead& head) const;

@@ -34,11 +34,29 @@ void Core::on_acknowledgement(Peer peer, const mqtt::Frame& frame) {
   }
 }
 
-/// Acknowledgements come in the order of sending as a rule, so the front is the one.
-/// Bound: the window.
+/// Where in the window the message with this id stands. Ids are given out in turn, so they ascend
+/// from the front on, round the end of their range: the front as a rule, else a binary search. Only
+/// when an id that was never acknowledged has been passed by, everything is looked through.
 std::optional<size_t> Core::inflight_index(const Session& session, mqtt::PacketId id) const {
-  for (size_t i = 0; i < session.inflight.size(); ++i) {
-    if (session.inflight[i].packet_id == id) return i;
+  const Ring<Delivery>& window = session.inflight;
+  if (window.empty()) return std::nullopt;
+  const uint32_t front = window.front().packet_id.value();
+  const auto distance = [front](mqtt::PacketId from) {
+    return (from.value() + uint32_t{UINT16_MAX} - front) % UINT16_MAX;
+  };
+  size_t low = 0;
+  for (size_t high = window.size(); low < high;) {
+    const size_t middle = low + (high - low) / 2;
+    if (distance(window[middle].packet_id) < distance(id)) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (low < window.size() && window[low].packet_id == id) return low;
+  if (!session.ids_passed) return std::nullopt;
+  for (size_t i = 0; i < window.size(); ++i) {
+    if (window[i].packet_id == id) return i;
   }
   return std::nullopt;
 }
