@@ -168,9 +168,9 @@ void Core::detach(Peer peer, bool publish_will_wanted) {
   Session* session = sessions_.find(connection.session);
   if (session == nullptr || session->connection != peer.id) return;  // taken over
   const SessionId id = connection.session;
+  stop_replays(*session);  // what it held back lines up behind what is queued already
   session->connection = {};
   session->offline_since = now_.time;
-  stop_replays(*session);
   if (!publish_will_wanted) session->will.reset();
   if (session->will != nullptr && (session->will->delay_s == 0 || session->clean)) {
     publish_will(*session);  // [MQTT-3.1.2-8]

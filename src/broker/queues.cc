@@ -43,9 +43,11 @@ bool Core::enqueue(Session& session, Delivery delivery, Source source) {
 /// Puts a delivery that was taken into its queue.
 void Core::line_up(Session& session, Delivery delivery) {
   Connection* connection = session.online() ? connections_.find(session.connection) : nullptr;
-  // The order of QoS 1 and 2 is kept: once one waits for the window, the others wait behind it.
+  // The order of QoS 1 and 2 is kept: once one waits for the window, the others wait behind it; but
+  // one that came when the socket was full may still stand in `pending`.
   const bool wait =
-      delivery.qos() != Qos::at_most_once && (connection == nullptr || !session.waiting.empty());
+      delivery.qos() != Qos::at_most_once &&
+      (connection == nullptr || (!session.waiting.empty() && session.pending.empty()));
   (wait ? session.waiting : session.pending).push_back(std::move(delivery));
   if (connection == nullptr) return;
   if (session.pending.size() >= kFlushFrom && !connection->blocked) output_.wants_flush = true;
