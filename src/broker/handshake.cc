@@ -150,6 +150,12 @@ bool Core::check_will(Peer peer, const mqtt::Connect& packet) {
     refuse(peer, packet, Reason::retain_not_supported, "will retain");  // [MQTT-3.2.2-13]
     return false;
   }
+  const size_t mounted =
+      listener(peer.connection.listener).mount_point.size() + packet.will->topic.size();
+  if (mounted > mqtt::kStringBytesMax) {
+    refuse(peer, packet, Reason::topic_name_invalid, "will topic too long below the mount point");
+    return false;
+  }
   if (packet.will->topic.starts_with("$CONTROL/")) {
     refuse(peer, packet, Reason::not_authorized, "will topic is the broker's own");
     return false;

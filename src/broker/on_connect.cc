@@ -175,8 +175,9 @@ bool Core::send_connack(Peer peer, const Session& session, const ConnackFacts& f
       properties.number(PropertyId::topic_alias_maximum, from.max_topic_alias);
     }
     if (facts.assigned) properties.text(PropertyId::assigned_client_identifier, session.client_id);
-    if (facts.response_information) {
-      properties.text(PropertyId::response_information, "response/" + session.client_id + "/");
+    const std::string response = "response/" + session.client_id + "/";
+    if (facts.response_information && response.size() <= mqtt::kStringBytesMax) {
+      properties.text(PropertyId::response_information, response);
     }
     if (!config().retain_available) properties.number(PropertyId::retain_available, 0);
     if (config().max_packet_size != 0) {

@@ -126,6 +126,7 @@ bool Core::check_publish(Peer peer, const mqtt::Publish& packet) {
 Reason Core::publish_verdict(const Session& session, const mqtt::Publish& packet,
                              std::string_view topic) const {
   if (is_broker_topic(topic) || topic.starts_with("$share/")) return Reason::not_authorized;
+  if (topic.size() > mqtt::kStringBytesMax) return Reason::topic_name_invalid;  // mount point added
   if (setup_.authorizer != nullptr &&
       !setup_.authorizer->allowed({session.client_id, session.user_name, session.listener},
                                   Access::write, topic)) {
