@@ -56,7 +56,7 @@ void Core::on_connect_frame(Peer peer, const mqtt::Frame& frame) {
   if (!check_connect(peer, packet, client_id)) return;
   const bool assigned = packet.client_id.empty() && !client_id.empty();
   const ShardId to = home(client_id);
-  if (to != setup_.shard && !assigned) {
+  if (to != setup_.shard) {
     // Sent on as it came; the home shard decodes it again and does the rest.
     return move_home(peer, to, frame);
   }
