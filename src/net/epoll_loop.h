@@ -23,8 +23,8 @@ class EpollLoop final : public Loop {
 
  private:
   struct Buffers {
-    std::array<epoll_event, kEventsMax> raw;
-    std::array<Event, kEventsMax> events;
+    std::array<epoll_event, kEventsMax> raw{};
+    std::array<Event, kEventsMax> events{};
   };
 
   Socket epoll_;

@@ -24,6 +24,7 @@ class LingerQueue {
   /// Requires: `loop` outlives it.
   LingerQueue(Loop& loop, uint32_t tag_kind) : loop_(loop), tag_kind_(tag_kind) {}
 
+  ~LingerQueue() = default;
   LingerQueue(const LingerQueue&) = delete;
   LingerQueue& operator=(const LingerQueue&) = delete;
 

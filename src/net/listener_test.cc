@@ -61,6 +61,7 @@ TEST(ListenAt, the_kernel_spreads_connections_over_all_sockets) {
   auto sockets = listen_at(loopback(), 2);
   ASSERT_TRUE(sockets);
   std::vector<Socket> clients;
+  clients.reserve(64);
   for (int i = 0; i < 64; ++i) clients.push_back(connect_to(sockets->front()));
   size_t taken = 0;
   for (Socket& socket : *sockets) {

@@ -25,7 +25,7 @@ iovec slice(std::string& text) {
   return {text.data(), text.size()};
 }
 
-/// A connection over loopback: `transport_` is ours, `peer_` the client's blocking socket.
+/// A connection over loopback: `transport` is ours, `peer` the client's blocking socket.
 class TcpTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -35,16 +35,16 @@ class TcpTest : public testing::Test {
     socklen_t size = sizeof address;
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     ASSERT_EQ(::getsockname(listening->front().descriptor(), generic, &size), 0);
-    peer_ = Socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    ASSERT_EQ(::connect(peer_.descriptor(), generic, size), 0);
+    peer = Socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::connect(peer.descriptor(), generic, size), 0);
     Listener listener(std::move(listening->front()));
     auto accepted = listener.accept();
     ASSERT_EQ(accepted.kind, Listener::Accepted::Kind::connection);
-    transport_ = std::make_unique<TcpTransport>(std::move(accepted.socket));
+    transport = std::make_unique<TcpTransport>(std::move(accepted.socket));
   }
 
   void peer_sends(std::string_view text) {
-    ASSERT_EQ(::send(peer_.descriptor(), text.data(), text.size(), 0),
+    ASSERT_EQ(::send(peer.descriptor(), text.data(), text.size(), 0),
               static_cast<ssize_t>(text.size()));
   }
 
@@ -53,7 +53,7 @@ class TcpTest : public testing::Test {
     std::string all;
     std::array<char, 4096> part{};
     for (;;) {
-      const ssize_t count = ::recv(peer_.descriptor(), part.data(), part.size(), 0);
+      const ssize_t count = ::recv(peer.descriptor(), part.data(), part.size(), 0);
       if (count < 0) return all + "reset";
       if (count == 0) return all;
       all.append(part.data(), static_cast<size_t>(count));
@@ -61,39 +61,39 @@ class TcpTest : public testing::Test {
   }
 
   void wait_readable() {
-    ASSERT_TRUE(loop_.add(transport_->descriptor(), 1, Interest::read));
-    ASSERT_EQ(loop_.wait(std::nullopt).size(), 1U);
-    loop_.remove(transport_->descriptor());
+    ASSERT_TRUE(loop.add(transport->descriptor(), 1, Interest::read));
+    ASSERT_EQ(loop.wait(std::nullopt).size(), 1U);
+    loop.remove(transport->descriptor());
   }
 
-  EpollLoop loop_;
-  std::unique_ptr<TcpTransport> transport_;
-  Socket peer_;
-  std::array<uint8_t, 64> buffer_{};
+  EpollLoop loop;
+  std::unique_ptr<TcpTransport> transport;
+  Socket peer;
+  std::array<uint8_t, 64> buffer{};
 };
 
 TEST_F(TcpTest, reads_what_is_there_and_then_blocks) {
-  EXPECT_EQ(transport_->read(buffer_).kind, Kind::blocked);
+  EXPECT_EQ(transport->read(buffer).kind, Kind::blocked);
   peer_sends("abc");
   wait_readable();
-  const IoResult result = transport_->read(buffer_);
+  const IoResult result = transport->read(buffer);
   EXPECT_EQ(result.kind, Kind::done);
   ASSERT_EQ(result.count, 3U);
-  EXPECT_EQ(std::memcmp(buffer_.data(), "abc", 3), 0);
-  EXPECT_EQ(transport_->read(buffer_).kind, Kind::blocked);
+  EXPECT_EQ(std::memcmp(buffer.data(), "abc", 3), 0);
+  EXPECT_EQ(transport->read(buffer).kind, Kind::blocked);
 }
 
 TEST_F(TcpTest, tells_the_end_of_the_stream) {
-  ASSERT_EQ(::shutdown(peer_.descriptor(), SHUT_WR), 0);
+  ASSERT_EQ(::shutdown(peer.descriptor(), SHUT_WR), 0);
   wait_readable();
-  EXPECT_EQ(transport_->read(buffer_).kind, Kind::ended);
+  EXPECT_EQ(transport->read(buffer).kind, Kind::ended);
 }
 
 TEST_F(TcpTest, tells_a_reset) {
   const linger hard{.l_onoff = 1, .l_linger = 0};
-  ASSERT_EQ(::setsockopt(peer_.descriptor(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
-  peer_.close();
-  const IoResult result = transport_->read(buffer_);
+  ASSERT_EQ(::setsockopt(peer.descriptor(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
+  peer.close();
+  const IoResult result = transport->read(buffer);
   EXPECT_EQ(result.kind, Kind::failed);
   EXPECT_EQ(result.error, ECONNRESET);
 }
@@ -102,29 +102,29 @@ TEST_F(TcpTest, writes_slices_as_one_stream) {
   std::string one = "one";
   std::string two = "two";
   const std::array slices{slice(one), slice(two)};
-  EXPECT_EQ(transport_->write(slices).count, 6U);
-  transport_.reset();
+  EXPECT_EQ(transport->write(slices).count, 6U);
+  transport.reset();
   EXPECT_EQ(peer_receives(), "onetwo");
 }
 
 TEST_F(TcpTest, a_full_socket_takes_a_part_and_then_blocks) {
   std::string much(size_t{16} << 20, 'x');
   const std::array slices{slice(much)};
-  IoResult result = transport_->write(slices);
+  IoResult result = transport->write(slices);
   EXPECT_EQ(result.kind, Kind::done);
   EXPECT_LT(result.count, much.size());
-  while (result.kind == Kind::done) result = transport_->write(slices);
+  while (result.kind == Kind::done) result = transport->write(slices);
   EXPECT_EQ(result.kind, Kind::blocked);
 }
 
 TEST_F(TcpTest, writing_to_a_reset_connection_fails_without_a_signal) {
   const linger hard{.l_onoff = 1, .l_linger = 0};
-  ASSERT_EQ(::setsockopt(peer_.descriptor(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
-  peer_.close();
+  ASSERT_EQ(::setsockopt(peer.descriptor(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard), 0);
+  peer.close();
   std::string text = "text";
   const std::array slices{slice(text)};
-  IoResult result = transport_->write(slices);
-  if (result.kind == Kind::done) result = transport_->write(slices);
+  IoResult result = transport->write(slices);
+  if (result.kind == Kind::done) result = transport->write(slices);
   EXPECT_EQ(result.kind, Kind::failed);
 }
 
@@ -132,16 +132,16 @@ TEST_F(TcpTest, the_last_words_arrive_although_input_was_never_read) {
   peer_sends(std::string(100'000, 'x'));
   std::string text = "last words";
   const std::array slices{slice(text)};
-  ASSERT_EQ(transport_->write(slices).count, text.size());
-  LingerQueue queue(loop_, kLingering);
-  queue.add(transport_->finish(), Time());
+  ASSERT_EQ(transport->write(slices).count, text.size());
+  LingerQueue queue(loop, kLingering);
+  queue.add(transport->finish(), Time());
   EXPECT_EQ(peer_receives(), "last words");
 
   // What comes later is thrown away, and the end of the peer's stream ends it.
   peer_sends("more");
-  peer_.close();
+  peer.close();
   while (queue.size() != 0) {
-    for (const Event& event : loop_.wait(std::nullopt)) {
+    for (const Event& event : loop.wait(std::nullopt)) {
       EXPECT_EQ(event.tag >> 32, kLingering);
       queue.on_event(event.tag);
     }
@@ -150,17 +150,17 @@ TEST_F(TcpTest, the_last_words_arrive_although_input_was_never_read) {
 }
 
 TEST_F(TcpTest, a_peer_that_has_ended_its_side_does_not_linger) {
-  peer_.close();
+  peer.close();
   wait_readable();
-  LingerQueue queue(loop_, kLingering);
-  queue.add(transport_->finish(), Time());
+  LingerQueue queue(loop, kLingering);
+  queue.add(transport->finish(), Time());
   EXPECT_EQ(queue.size(), 0U);
 }
 
 TEST_F(TcpTest, lingering_ends_when_the_time_is_over) {
-  LingerQueue queue(loop_, kLingering);
+  LingerQueue queue(loop, kLingering);
   const Time start{Duration(5000)};
-  queue.add(transport_->finish(), start);
+  queue.add(transport->finish(), start);
   ASSERT_EQ(queue.next_deadline(), start + LingerQueue::kTime);
   queue.expire(start + LingerQueue::kTime - Duration(1));
   EXPECT_EQ(queue.size(), 1U);
@@ -170,7 +170,7 @@ TEST_F(TcpTest, lingering_ends_when_the_time_is_over) {
 }
 
 TEST_F(TcpTest, the_oldest_gives_way_when_too_many_linger) {
-  LingerQueue queue(loop_, kLingering);
+  LingerQueue queue(loop, kLingering);
   std::vector<Socket> far;
   for (size_t i = 0; i <= LingerQueue::kSocketsMax; ++i) {
     std::array<int, 2> ends{};

@@ -61,6 +61,7 @@ TEST(Admission, threads_give_back_every_place_they_took) {
   std::vector<int> entered(4);
   {
     std::vector<Thread> threads;
+    threads.reserve(entered.size());
     for (int& mine : entered) {
       threads.emplace_back("enter", [&places, &mine] {
         for (int i = 0; i < kRounds; ++i) {

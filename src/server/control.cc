@@ -21,7 +21,7 @@ namespace {
 using MessageRef = SharedRef<const mqtt::Message>;
 
 /// Log lines at topics are of no use later.
-constexpr int64_t kLogExpiry_ms = 20'000;
+constexpr Duration kLogExpiry{20'000};
 
 MessageRef retained_message(const SysTopics::Item& item) {
   return mqtt::Message::make({.topic = item.topic,
@@ -36,7 +36,7 @@ MessageRef log_message(std::string_view topic, std::string_view line) {
                               .properties = {},
                               .payload = as_bytes(line),
                               .qos = mqtt::Qos::exactly_once,
-                              .expires_at_ms = read_clock().wall_ms + kLogExpiry_ms});
+                              .expires_at_ms = read_clock().wall_ms + kLogExpiry.count()});
 }
 
 /// Bytes of memory that the process takes; asking the allocator would stop the shards.

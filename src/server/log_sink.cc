@@ -105,6 +105,9 @@ class SyslogSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
     ::openlog("mosquitto", LOG_CONS, number);
   }
 
+  SyslogSink(const SyslogSink&) = delete;
+  SyslogSink& operator=(const SyslogSink&) = delete;
+
   ~SyslogSink() override { ::closelog(); }
 
  protected:

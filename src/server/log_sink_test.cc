@@ -25,34 +25,34 @@ Lines lines_of(const std::string& path) {
 
 class LogSinkTest : public testing::Test {
  protected:
-  LogSinkTest() : path_(testing::TempDir() + "tombo_log_" + std::to_string(::getpid())) {
-    config_.log_dest_stderr = false;
-    config_.log_dest_file = path_;
-    config_.log_timestamp = false;
-    std::remove(path_.c_str());
+  LogSinkTest() : path(testing::TempDir() + "tombo_log_" + std::to_string(::getpid())) {
+    settings.log_dest_stderr = false;
+    settings.log_dest_file = path;
+    settings.log_timestamp = false;
+    std::remove(path.c_str());
   }
 
-  ~LogSinkTest() override { std::remove(path_.c_str()); }
+  void TearDown() override { std::remove(path.c_str()); }
 
   void open() {
-    const Result<void> opened = sink_->open(config_);
+    const Result<void> opened = sink->open(settings);
     ASSERT_TRUE(opened) << opened.error().text;
   }
 
   /// What is in the file once all has been written.
   Lines finish() {
-    sink_.reset();
-    return lines_of(path_);
+    sink.reset();
+    return lines_of(path);
   }
 
-  std::string path_;
-  config::LogConfig config_;
-  std::unique_ptr<LogSink> sink_ = std::make_unique<LogSink>();
+  std::string path;
+  config::LogConfig settings;
+  std::unique_ptr<LogSink> sink = std::make_unique<LogSink>();
 };
 
 TEST_F(LogSinkTest, writes_the_types_that_a_thread_wants) {
   open();
-  ThreadLogger logger(*sink_, config::kLogDefault);
+  ThreadLogger logger(*sink, config::kLogDefault);
   logger.log(LogType::notice, "one");
   logger.log(LogType::debug, "two");
   LOG_TO(logger, LogType::error, "three {}", 3);
@@ -62,9 +62,9 @@ TEST_F(LogSinkTest, writes_the_types_that_a_thread_wants) {
 }
 
 TEST_F(LogSinkTest, puts_seconds_in_front) {
-  config_.log_timestamp = true;
+  settings.log_timestamp = true;
   open();
-  sink_->write(LogType::info, "text");
+  sink->write(LogType::info, "text");
   const Lines lines = finish();
   ASSERT_EQ(lines.size(), 1U);
   const size_t colon = lines[0].find(": ");
@@ -73,10 +73,10 @@ TEST_F(LogSinkTest, puts_seconds_in_front) {
 }
 
 TEST_F(LogSinkTest, puts_a_time_of_any_form_in_front) {
-  config_.log_timestamp = true;
-  config_.log_timestamp_format = "%Y at";
+  settings.log_timestamp = true;
+  settings.log_timestamp_format = "%Y at";
   open();
-  sink_->write(LogType::info, "text");
+  sink->write(LogType::info, "text");
   const Lines lines = finish();
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0].substr(0, 2), "20");
@@ -85,21 +85,21 @@ TEST_F(LogSinkTest, puts_a_time_of_any_form_in_front) {
 
 TEST_F(LogSinkTest, cuts_long_lines) {
   open();
-  sink_->write(LogType::info, std::string(5000, 'x'));
+  sink->write(LogType::info, std::string(5000, 'x'));
   const Lines lines = finish();
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_EQ(lines[0], std::string(LogSink::kLineBytesMax, 'x'));
 }
 
 TEST_F(LogSinkTest, opens_a_file_that_was_moved_away_anew) {
-  const std::string moved = path_ + ".1";
+  const std::string moved = path + ".1";
   open();
-  sink_->write(LogType::info, "old");
+  sink->write(LogType::info, "old");
   // Exchanging the destinations does not wait for lines under way, so wait for this one.
-  while (lines_of(path_).empty()) continue;
-  std::rename(path_.c_str(), moved.c_str());
+  while (lines_of(path).empty()) continue;
+  std::rename(path.c_str(), moved.c_str());
   open();
-  sink_->write(LogType::info, "new");
+  sink->write(LogType::info, "new");
   EXPECT_EQ(finish(), Lines{"new"});
   EXPECT_EQ(lines_of(moved), Lines{"old"});
   std::remove(moved.c_str());
@@ -110,27 +110,27 @@ TEST_F(LogSinkTest, the_file_is_for_its_owner_alone) {
 
   struct stat status {};
 
-  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
 TEST_F(LogSinkTest, a_file_that_cannot_be_opened_leaves_the_old_one_in_place) {
   open();
-  config_.log_dest_file = "/nonexistent/log";
-  const Result<void> opened = sink_->open(config_);
+  settings.log_dest_file = "/nonexistent/log";
+  const Result<void> opened = sink->open(settings);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().text,
             "Error: Unable to open log file /nonexistent/log for writing: "
             "No such file or directory.");
-  sink_->write(LogType::info, "still here");
+  sink->write(LogType::info, "still here");
   EXPECT_EQ(finish(), Lines{"still here"});
 }
 
 TEST_F(LogSinkTest, publishes_lines_by_type_but_never_debug) {
-  config_.log_dest_file.clear();
-  config_.log_dest_topic = true;
+  settings.log_dest_file.clear();
+  settings.log_dest_topic = true;
   Lines published;
-  sink_->set_topic_writer([&published](const std::string& topic, std::string_view line) {
+  sink->set_topic_writer([&published](const std::string& topic, std::string_view line) {
     published.push_back(topic + " " + std::string(line));
   });
   open();
@@ -140,30 +140,30 @@ TEST_F(LogSinkTest, publishes_lines_by_type_but_never_debug) {
                                                     {LogType::subscribe, "s"},
                                                     {LogType::internal, "i"},
                                                     {LogType::notice, "n"}}) {
-    sink_->write(type, line);
+    sink->write(type, line);
   }
-  sink_.reset();
+  sink.reset();
   EXPECT_EQ(published,
             (Lines{"$SYS/broker/log/E e", "$SYS/broker/log/M/subscribe s", "$SYS/broker/log/N n"}));
 }
 
 TEST_F(LogSinkTest, throws_the_oldest_away_when_writing_is_too_slow) {
-  config_.log_dest_topic = true;
+  settings.log_dest_topic = true;
   std::latch blocked(1);
   std::latch go_on(1);
-  sink_->set_topic_writer([&](const std::string& /*topic*/, std::string_view line) {
+  sink->set_topic_writer([&](const std::string& /*topic*/, std::string_view line) {
     if (line != "first") return;
     blocked.count_down();
     go_on.wait();
   });
   open();
-  sink_->write(LogType::info, "first");
+  sink->write(LogType::info, "first");
   blocked.wait();
   for (size_t i = 0; i < LogSink::kLinesMax + 10; ++i) {
-    sink_->write(LogType::info, std::to_string(i));
+    sink->write(LogType::info, std::to_string(i));
   }
-  EXPECT_EQ(sink_->take_lost(), 10U);
-  EXPECT_EQ(sink_->take_lost(), 0U);
+  EXPECT_EQ(sink->take_lost(), 10U);
+  EXPECT_EQ(sink->take_lost(), 0U);
   go_on.count_down();
   const Lines lines = finish();
   ASSERT_EQ(lines.size(), LogSink::kLinesMax + 1);

@@ -76,11 +76,12 @@ int serve(const Origin& origin, config::ParseOutcome outcome) {
   Server server(config, log_sink);
   // An arena for each shard keeps them apart; more would only keep memory from being used again.
   ::mallopt(M_ARENA_MAX, static_cast<int>(server.shard_count()) + 1);
+  server.start();
   if (const Result<void> listening = server.listen(log); !listening) {
     return listening.error().code;
   }
   LOG_TO(log, LogType::info, "mosquitto version {} running", version_text(config->compatibility));
-  server.start();
+  server.accept();
   Control(origin, config, log_sink, log, server).run();
   server.stop();
   LOG_TO(log, LogType::info, "mosquitto version {} terminating",

@@ -64,7 +64,8 @@ Server::Server(std::shared_ptr<const config::Config> config, LogSink& log_sink)
     : config_(std::move(config)),
       log_sink_(log_sink),
       admission_(*config_),
-      fence_(shards_for(*config_)) {
+      fence_(shards_for(*config_)),
+      listening_(shards_for(*config_)) {
   const unsigned count = shards_for(*config_);
   const uint64_t hash_seed = random_seed();
   if (count > 1) interest_ = std::make_unique<broker::InterestTable>(hash_seed);
@@ -85,6 +86,13 @@ Server::Server(std::shared_ptr<const config::Config> config, LogSink& log_sink)
 
 Server::~Server() {
   stop();
+}
+
+void Server::start() {
+  std::vector<Shard*> all;
+  for (const std::unique_ptr<Shard>& shard : shards_) all.push_back(shard.get());
+  for (Shard* shard : all) shard->start(all);
+  running_ = true;
 }
 
 Result<void> Server::listen(Logger& log) {
@@ -129,17 +137,17 @@ Result<void> Server::listen_at_all_addresses(uint16_t index, Logger& log) {
     }
     ports_.push_back(net::port_of(sockets->front()));
     for (size_t i = 0; i < shards_.size(); ++i) {
-      shards_[i]->add_listener({std::move((*sockets)[i]), index});
+      listening_[i].push_back({std::move((*sockets)[i]), index});
     }
   }
   return {};
 }
 
-void Server::start() {
-  std::vector<Shard*> all;
-  for (const std::unique_ptr<Shard>& shard : shards_) all.push_back(shard.get());
-  for (Shard* shard : all) shard->start(all);
-  running_ = true;
+void Server::accept() {
+  on_all_shards([this](Shard& shard, size_t index) {
+    for (Shard::ListeningSocket& each : listening_[index]) shard.add_listener(std::move(each));
+  });
+  listening_.clear();
 }
 
 void Server::stop() {
@@ -161,7 +169,7 @@ void Server::stop() {
 void Server::let_mail_settle() {
   for (int round = 0; round < kSettleRoundsMax; ++round) {
     std::vector<char> busy(shards_.size());
-    on_all_shards([&busy](Shard& shard, size_t index) { busy[index] = !shard.is_quiet(); });
+    on_all_shards([&busy](Shard& shard, size_t index) { busy[index] = shard.is_quiet() ? 0 : 1; });
     const bool quiet = std::ranges::count(busy, char{0}) == std::ssize(busy);
     if (quiet && round >= kSettleRoundsMin) return;
   }

@@ -26,10 +26,10 @@ namespace tombo::server {
 /// in which order.  Home: the control thread.
 /// ```
 /// Server server(config, log_sink);
-/// Result<void> listening = server.listen(log);
-/// if (!listening) return listening.error().code;
 /// server.start();
-/// ... server.inject("$SYS/broker/uptime", "10 seconds", retained) ...
+/// if (Result<void> listening = server.listen(log); !listening) return listening.error().code;
+/// server.accept();
+/// ... server.stats() ... server.inject(messages) ...
 /// server.stop();
 /// ```
 class Server {
@@ -39,11 +39,13 @@ class Server {
   Server& operator=(const Server&) = delete;
   ~Server();
 
-  /// Opens a socket of every shard for each address of each listener. Logs what it opens and what
-  /// fails; the error needs no further line.
-  Result<void> listen(Logger& log);
   /// Starts the threads.
   void start();
+  /// Opens a socket of every shard for each address of each listener; clients wait in their queues.
+  /// Logs what it opens and what fails, so the error needs no further line.
+  Result<void> listen(Logger& log);
+  /// Lets in the clients that wait and all that come. Requires: start() and listen().
+  void accept();
   /// The clean end: no new connections, wills to those who are still there, DISCONNECT for
   /// everybody, and a short while to get it all written. Does nothing when it does not run.
   void stop();
@@ -78,6 +80,7 @@ class Server {
   Fence fence_;
   std::unique_ptr<broker::InterestTable> interest_;
   std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::vector<Shard::ListeningSocket>> listening_;  // By shard, until accept().
   std::vector<uint16_t> ports_;
   bool running_ = false;
 };

@@ -22,22 +22,23 @@ const std::string kConnack("\x20\x02\x00\x00", 4);
 class ServerTest : public testing::Test {
  protected:
   ServerTest() {
-    config_.threads = 2;
-    config_.allow_anonymous = true;
-    config_.listeners.push_back(
+    settings.threads = 2;
+    settings.allow_anonymous = true;
+    settings.listeners.push_back(
         config::default_listener(config::Compatibility::v2_1, 0, "127.0.0.1"));
-    config_.log.log_type = 0;
+    settings.log.log_type = 0;
   }
 
   void start() {
-    server_ = std::make_unique<Server>(std::make_shared<const config::Config>(config_), log_sink_);
+    server = std::make_unique<Server>(std::make_shared<const config::Config>(settings), log_sink);
     NullLogger quiet;
-    ASSERT_TRUE(server_->listen(quiet));
-    ASSERT_EQ(server_->ports().size(), 1U);
-    server_->start();
+    server->start();
+    ASSERT_TRUE(server->listen(quiet));
+    ASSERT_EQ(server->ports().size(), 1U);
+    server->accept();
   }
 
-  TestClient client() { return TestClient(server_->ports()[0]); }
+  TestClient client() { return TestClient(server->ports()[0]); }
 
   TestClient client(std::string_view id, std::string_view will_topic = {}) {
     TestClient made = client();
@@ -55,9 +56,9 @@ class ServerTest : public testing::Test {
     return all;
   }
 
-  config::Config config_;
-  LogSink log_sink_;
-  std::unique_ptr<Server> server_;
+  config::Config settings;
+  LogSink log_sink;
+  std::unique_ptr<Server> server;
 };
 
 TEST_F(ServerTest, delivers_in_order_to_clients_of_all_shards) {
@@ -108,7 +109,7 @@ TEST_F(ServerTest, a_client_that_stops_reading_gets_the_rest_when_it_goes_on) {
 }
 
 TEST_F(ServerTest, listeners_refuse_more_clients_than_max_connections) {
-  config_.listeners[0].max_connections = 2;
+  settings.listeners[0].max_connections = 2;
   start();
   TestClient first = client("first");
   TestClient second = client("second");
@@ -122,11 +123,11 @@ TEST_F(ServerTest, listeners_refuse_more_clients_than_max_connections) {
 }
 
 TEST_F(ServerTest, takes_over_limits_of_a_new_configuration) {
-  config_.listeners[0].max_connections = 1;
+  settings.listeners[0].max_connections = 1;
   start();
   TestClient first = client("first");
-  config_.listeners[0].max_connections = 2;
-  server_->reconfigure(std::make_shared<const config::Config>(config_));
+  settings.listeners[0].max_connections = 2;
+  server->reconfigure(std::make_shared<const config::Config>(settings));
   EXPECT_EQ(client().connect("second"), kConnack);
 }
 
@@ -136,7 +137,7 @@ TEST_F(ServerTest, says_goodbye_with_wills_first) {
   TestClient modern = client();
   EXPECT_EQ(modern.connect("modern", true, "wills").substr(0, 1), "\x20");
   const TestClient old = client("old", "wills");
-  server_->stop();
+  server->stop();
   for (TestClient& watcher : watchers) {
     EXPECT_EQ(watcher.receive_payload(), "will");
     EXPECT_EQ(watcher.receive_payload(), "will");
@@ -164,7 +165,7 @@ TEST_F(ServerTest, stops_in_time_when_a_client_does_not_read) {
   publisher.send_raw(TestClient::publish("end", "end"));
   EXPECT_EQ(other.receive_payload(), "end");
   const auto before = std::chrono::steady_clock::now();
-  server_->stop();
+  server->stop();
   EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(5));
 }
 
@@ -177,7 +178,7 @@ TEST_F(ServerTest, publishes_messages_of_its_own_to_all) {
                                           .payload = as_bytes("7"),
                                           .qos = mqtt::Qos::exactly_once,
                                           .retain = true}));
-  server_->inject(std::move(messages));
+  server->inject(std::move(messages));
   for (TestClient& each : all) EXPECT_EQ(each.receive_payload(), "7");
   TestClient late = client("late");
   late.subscribe("$SYS/broker/x");
@@ -187,18 +188,18 @@ TEST_F(ServerTest, publishes_messages_of_its_own_to_all) {
 TEST_F(ServerTest, sums_the_numbers_of_its_shards) {
   start();
   const std::vector<TestClient> all = subscribers("a/+", 8);
-  broker::Stats stats = server_->stats();
+  broker::Stats stats = server->stats();
   // Shards tell their numbers before they sleep.
-  while (stats.connected != 8 || stats.subscriptions != 8) stats = server_->stats();
+  while (stats.connected != 8 || stats.subscriptions != 8) stats = server->stats();
   EXPECT_EQ(stats.sockets_opened, 8U);
-  const std::string tree = server_->subscription_tree();
+  const std::string tree = server->subscription_tree();
   EXPECT_NE(tree.find("a/+"), std::string::npos) << tree;
 }
 
 TEST_F(ServerTest, a_second_one_on_the_same_port_cannot_start) {
   start();
-  config_.listeners[0].port = server_->ports()[0];
-  Server second(std::make_shared<const config::Config>(config_), log_sink_);
+  settings.listeners[0].port = server->ports()[0];
+  Server second(std::make_shared<const config::Config>(settings), log_sink);
   NullLogger quiet;
   const Result<void> listening = second.listen(quiet);
   ASSERT_FALSE(listening);
@@ -207,8 +208,9 @@ TEST_F(ServerTest, a_second_one_on_the_same_port_cannot_start) {
 }
 
 TEST_F(ServerTest, in_local_only_mode_one_address_is_enough) {
-  config_.local_only = true;
-  config_.listeners.push_back(config::default_listener(config::Compatibility::v2_1, 0, "no.such."));
+  settings.local_only = true;
+  settings.listeners.push_back(
+      config::default_listener(config::Compatibility::v2_1, 0, "no.such."));
   start();
   EXPECT_EQ(client().connect("c"), kConnack);
 }

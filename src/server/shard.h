@@ -59,8 +59,6 @@ class Shard {
   Shard& operator=(const Shard&) = delete;
   ~Shard();
 
-  /// Before start(): the sockets to accept at.
-  void add_listener(ListeningSocket listening);
   /// Begins to run. `shards` are all shards, this one among them; they outlive its thread.
   void start(std::vector<Shard*> shards);
 
@@ -77,9 +75,11 @@ class Shard {
 
   // For orders.
 
+  /// Accepts connections at this socket, too.
+  void add_listener(ListeningSocket listening);
+  void close_listeners();
   void deliver(broker::Mail mail);
   void reconfigure(const std::shared_ptr<const config::Config>& config);
-  void close_listeners();
   /// Ends the thread as soon as all connections are closed, or after `limit`.
   void finish(Duration limit);
 

@@ -200,6 +200,8 @@ void Shard::write(ConnectionId id) {
 Shard::Written Shard::write_once(ConnectionId id, Link& link) {
   flush_buffer_.clear();
   if (!broker_.gather(id, flush_buffer_, now_)) return Written::all;
+  // 1 KiB, of which mostly one entry is used.
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
   std::array<iovec, broker::FlushBuffer::kSlices> slices;
   size_t count = 0;
   for (const broker::Slice& slice : flush_buffer_.slices()) {

@@ -108,7 +108,7 @@ class TestClient {
 
   /// The payload of the next PUBLISH (QoS 0, 3.1.1).
   std::string receive_payload() {
-    const std::string whole = receive();
+    std::string whole = receive();
     size_t at = 1;
     while (at < whole.size() && (whole[at] & 128) != 0) ++at;
     ++at;
@@ -121,7 +121,7 @@ class TestClient {
  private:
   std::optional<std::string> exactly(size_t count) {
     while (inbox_.size() < count) {
-      std::array<char, 65536> part;
+      std::array<char, 65536> part{};
       const ssize_t got = ::recv(socket_.descriptor(), part.data(), part.size(), 0);
       if (got <= 0) {
         ended_ = got == 0 ? "end" : "reset";
