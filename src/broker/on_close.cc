@@ -171,6 +171,12 @@ void Core::detach(Peer peer, bool publish_will_wanted) {
   stop_replays(*session);  // what it held back lines up behind what is queued already
   session->connection = {};
   session->offline_since = now_.time;
+  // Its groups choose others from now on, for its own will too.
+  if (session->clean) {
+    leave_all_groups(id, *session);
+  } else {
+    tell_groups(id, *session, mail::GroupUpdate::Kind::offline);
+  }
   if (!publish_will_wanted) session->will.reset();
   if (session->will != nullptr && (session->will->delay_s == 0 || session->clean)) {
     publish_will(*session);  // [MQTT-3.1.2-8]
@@ -179,7 +185,6 @@ void Core::detach(Peer peer, bool publish_will_wanted) {
     // The name is still wanted for the log, by callers that have logged already: none after this.
     return expire_session(id, *session);
   }
-  tell_groups(id, *session, mail::GroupUpdate::Kind::offline);
   rest_queues(*session);
   arm_session_timer(*session);
 }
