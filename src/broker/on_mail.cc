@@ -46,7 +46,13 @@ void Core::on_mail(Mail mail, Now now) {
 /// The new configuration holds from here on. Connections keep what CONNACK promised them.
 void Core::reconfigure(std::shared_ptr<const config::Config> config) {
   const uint32_t before = setup_.config->retain_expiry_interval;
+  const auto expiration_before = setup_.config->persistent_client_expiration;
   setup_.config = std::move(config);
+  if (setup_.config->persistent_client_expiration != expiration_before) {
+    sessions_.for_each([this](Session& session) {
+      if (!session.online()) arm_session_timer(session);
+    });
+  }
   const uint32_t after = setup_.config->retain_expiry_interval;
   if (after == before) return;
   timers_.cancel(sweep_timer_);
