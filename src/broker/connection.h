@@ -69,8 +69,13 @@ struct Connection {
   std::unique_ptr<char[]> address;  ///< "ADDR:PORT"
   AckQueue acks;
   uint32_t packet_size_max = 0;      ///< the client's Maximum Packet Size; 0: none
+  uint32_t packet_size_max_in = 0;   ///< largest packet the client may send; 0: no limit
   uint16_t receive_maximum = 65535;  ///< QoS 1 and 2 we may have unacknowledged at the client
   uint16_t alias_maximum_out = 0;    ///< aliases we may use towards the client
+  /// What CONNACK promised the client; a reload changes it for new connections only.
+  uint16_t receive_maximum_in = 65535;
+  uint16_t alias_maximum_in = 0;
+  uint16_t received_before = 0;  ///< QoS 2 ids in Session::received of earlier connections
   uint16_t keep_alive_s = 0;
   uint16_t listener = 0;
   uint16_t paused_for = 0;  ///< reasons not to read, see Pause
@@ -83,6 +88,8 @@ struct Connection {
   bool will_wanted : 1 = true;  ///< cleared by a normal DISCONNECT
   bool counted : 1 = false;     ///< in Stats::connected
   bool moved : 1 = false;       ///< its CONNECT was read on another shard already
+  bool retain_in : 1 = true;    ///< Retain Available, as promised
+  uint8_t max_qos_in : 2 = 2;   ///< Maximum QoS, as promised
 
   /// Why reading is stopped; bits of `paused_for`.
   enum Pause : uint16_t {

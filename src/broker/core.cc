@@ -100,8 +100,8 @@ ConnectionId Core::on_adopt(mail::Adopt& adopt, Now now) {
 }
 
 uint32_t Core::packet_size_limit(const Connection& connection) const {
+  if (connection.is_open()) return connection.packet_size_max_in;
   const uint32_t configured = config().max_packet_size;
-  if (connection.is_open()) return configured;
   return configured == 0 ? kConnectBytesMax : std::min(configured, kConnectBytesMax);
 }
 

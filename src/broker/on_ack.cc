@@ -130,6 +130,8 @@ bool Core::forget_received(Session& session, mqtt::PacketId id) {
   for (size_t i = 0; i < session.received.size(); ++i) {
     if (session.received[i] != id) continue;
     session.received.erase_at(i);
+    uint16_t& before = connections_.at(session.connection).received_before;
+    if (i < before) --before;
     if (keeps() && session.stored) {
       record(StoreOp::Kind::received_delete, session).packet_id = id.value();
     }

@@ -63,6 +63,11 @@ void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view clien
 
 void Core::apply_limits(Connection& connection, const mqtt::Connect& packet) {
   connection.bridge = packet.bridge;
+  connection.packet_size_max_in = config().max_packet_size;
+  connection.receive_maximum_in = config().receive_maximum();
+  connection.alias_maximum_in = listener(connection.listener).max_topic_alias;
+  connection.max_qos_in = listener(connection.listener).max_qos & 3U;
+  connection.retain_in = config().retain_available;
   connection.keep_alive_s = packet.keep_alive_s;
   const uint16_t limit = config().max_keepalive;
   if (limit != 0 && (packet.keep_alive_s == 0 || packet.keep_alive_s > limit)) {
@@ -115,6 +120,7 @@ SessionId Core::attach(Peer peer, const mqtt::Connect& packet, std::string_view 
   session.listener = peer.connection.listener;
   session.expiry_interval_s = expiry;
   session.clean = expiry == 0;
+  peer.connection.received_before = static_cast<uint16_t>(session.received.size());
   return id;
 }
 
@@ -167,24 +173,25 @@ bool Core::send_connack(Peer peer, const Session& session, const ConnackFacts& f
   Buffer bytes;
   if (connection.version == Version::v5) {
     mqtt::PropertyWriter properties(bytes);
-    const config::ListenerConfig& from = listener(connection.listener);
     if (facts.keep_alive_changed) {
       properties.number(PropertyId::server_keep_alive, connection.keep_alive_s);
     }
-    if (from.max_topic_alias != 0) {
-      properties.number(PropertyId::topic_alias_maximum, from.max_topic_alias);
+    if (connection.alias_maximum_in != 0) {
+      properties.number(PropertyId::topic_alias_maximum, connection.alias_maximum_in);
     }
     if (facts.assigned) properties.text(PropertyId::assigned_client_identifier, session.client_id);
     const std::string response = "response/" + session.client_id + "/";
     if (facts.response_information && response.size() <= mqtt::kStringBytesMax) {
       properties.text(PropertyId::response_information, response);
     }
-    if (!config().retain_available) properties.number(PropertyId::retain_available, 0);
-    if (config().max_packet_size != 0) {
-      properties.number(PropertyId::maximum_packet_size, config().max_packet_size);
+    if (!connection.retain_in) properties.number(PropertyId::retain_available, 0);
+    if (connection.packet_size_max_in != 0) {
+      properties.number(PropertyId::maximum_packet_size, connection.packet_size_max_in);
     }
-    properties.number(PropertyId::receive_maximum, config().receive_maximum());
-    if (from.max_qos < 2) properties.number(PropertyId::maximum_qos, from.max_qos);
+    properties.number(PropertyId::receive_maximum, connection.receive_maximum_in);
+    if (connection.max_qos_in < 2) {
+      properties.number(PropertyId::maximum_qos, connection.max_qos_in);
+    }
     packet.properties = mqtt::Properties(bytes);
   }
   // 3.1 has no session present flag: the byte is reserved there.

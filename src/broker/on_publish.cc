@@ -86,7 +86,7 @@ bool Core::resolve_alias(Peer peer, mqtt::Publish& packet) {
   }
   const auto alias = packet.properties.number(PropertyId::topic_alias);
   if (!alias) return true;
-  if (*alias == 0 || *alias > listener(peer.connection.listener).max_topic_alias) {
+  if (*alias == 0 || *alias > peer.connection.alias_maximum_in) {
     malformed(peer, PacketType::publish,
               {Reason::topic_alias_invalid, 0, "topic alias over the maximum"});
     return false;
@@ -110,11 +110,11 @@ bool Core::resolve_alias(Peer peer, mqtt::Publish& packet) {
 
 /// What ends the connection: things the client was told not to do.
 bool Core::check_publish(Peer peer, const mqtt::Publish& packet) {
-  if (mqtt::value(packet.qos) > listener(peer.connection.listener).max_qos) {
+  if (mqtt::value(packet.qos) > peer.connection.max_qos_in) {
     malformed(peer, PacketType::publish, {Reason::qos_not_supported, 0, "QoS over max_qos"});
     return false;
   }
-  if (packet.retain && !config().retain_available) {
+  if (packet.retain && !peer.connection.retain_in) {
     malformed(peer, PacketType::publish,
               {Reason::retain_not_supported, 0, "retain is not available"});
     return false;
@@ -165,12 +165,13 @@ void Core::refuse_publish(Peer peer, const mqtt::Publish& packet, Reason reason)
 }
 
 /// [MQTT-3.3.4-9] Is there a place left in the client's window? v5 clients know the receive maximum
-/// and go when they pass it; v3 clients do not know it and are read more slowly instead.
+/// and go when they pass it; v3 clients do not know it and are read more slowly instead. The window
+/// is the connection's: what earlier ones left unreleased takes no place (section 4.9).
 bool Core::admit_window(Peer peer, const Session& session) {
   Connection& connection = peer.connection;
   if (connection.version == Version::v5) {
-    if (connection.acks.counted() + session.received.size() < config().receive_maximum())
-      return true;
+    const size_t received = session.received.size() - connection.received_before;
+    if (connection.acks.counted() + received < connection.receive_maximum_in) return true;
     malformed(peer, PacketType::publish,
               {Reason::receive_maximum_exceeded, 0, "more unacknowledged than receive maximum"});
     return false;

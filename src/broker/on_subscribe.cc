@@ -48,7 +48,7 @@ Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
   const SessionId id = sessions_.find(session.client_id);
   const Connection& connection = connections_.at(session.connection);
   mqtt::SubscribeOptions options = entry.options;
-  options.qos = std::min(options.qos, static_cast<Qos>(listener(connection.listener).max_qos));
+  options.qos = std::min(options.qos, static_cast<Qos>(connection.max_qos_in));
   if (connection.bridge) {
     // A bridge (level bit 0x80) must not get back what it sent, and wants the retain flag.
     options.no_local = true;
