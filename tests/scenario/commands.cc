@@ -115,7 +115,7 @@ std::vector<std::string> Stage::play(const Step& step) {
       output.insert(output.end(), trace.begin(), trace.end());
       trace.clear();
     }
-    if (!done) output.push_back(fmt::format("error in line {}: {}", command.line, error));
+    if (!done) output.push_back("error: " + error);
   }
   if (quiet_ && output.size() > 1) return {fmt::format("... {} lines", output.size())};
   return folds_ ? fold(output) : output;
