@@ -94,15 +94,12 @@ void RetainedStore::clear_message(uint32_t node) {
   --messages_;
   bytes_ -= nodes_[node].message->footprint();
   nodes_[node].message = {};
-  if (replays_.empty()) {
-    prune(node);
-  } else {
-    prune_later_.push_back(node);
-  }
+  prune(node);
 }
 
+/// Frees a node that holds nothing any more, and those above it.
 void RetainedStore::prune(uint32_t at) {
-  while (at != 0 && nodes_[at].edge != 0 && !nodes_[at].message && nodes_[at].first_child == 0) {
+  while (at != 0 && !nodes_[at].message && nodes_[at].first_child == 0 && nodes_[at].pins == 0) {
     Node& node = nodes_[at];
     uint64_t hole = node.edge;
     edges_.erase(hole);
@@ -148,7 +145,7 @@ ReplayId RetainedStore::start(std::string_view filter) {
   if (!mqtt::has_wildcard(filter)) return id;
   std::string_view level;
   for (mqtt::LevelReader levels(filter); levels.next(level);) replay.levels.emplace_back(level);
-  replay.stack.push_back({0, 0});
+  push(replay, {0, 0});
   return id;
 }
 
@@ -157,10 +154,17 @@ void RetainedStore::stop(ReplayId id) {
 }
 
 void RetainedStore::finish(ReplayId id) {
+  const std::vector<Step> left = std::move(replays_.at(id).stack);
   replays_.erase(id);
-  if (!replays_.empty()) return;
-  for (const uint32_t node : prune_later_) prune(node);
-  prune_later_.clear();
+  for (const Step& step : left) {
+    --nodes_[step.node].pins;
+    prune(step.node);
+  }
+}
+
+void RetainedStore::push(Replay& replay, Step step) {
+  ++nodes_[step.node].pins;
+  replay.stack.push_back(step);
 }
 
 bool RetainedStore::next(ReplayId id, size_t messages_max, int64_t wall_ms,
@@ -184,6 +188,8 @@ bool RetainedStore::next(ReplayId id, size_t messages_max, int64_t wall_ms,
     const Step step = replay->stack.back();
     replay->stack.pop_back();
     visit(*replay, step, wall_ms, out);
+    --nodes_[step.node].pins;
+    prune(step.node);
   }
   return true;
 }
@@ -195,7 +201,7 @@ void RetainedStore::visit(Replay& replay, Step step, int64_t wall_ms,
   constexpr uint32_t kSiblings = 1U << 31;
   if ((step.level & kSiblings) != 0) {
     const uint32_t next = nodes_[step.node].next_sibling;
-    if (next != 0) replay.stack.push_back({next, step.level});
+    if (next != 0) push(replay, {next, step.level});
     step.level &= ~kSiblings;
     if (nodes_[step.node].parent == 0 && nodes_[step.node].level.starts_with('$')) return;
   }
@@ -205,7 +211,7 @@ void RetainedStore::visit(Replay& replay, Step step, int64_t wall_ms,
   };
   const auto children = [&](uint32_t level) {
     const uint32_t first = nodes_[step.node].first_child;
-    if (first != 0) replay.stack.push_back({first, level | kSiblings});
+    if (first != 0) push(replay, {first, level | kSiblings});
   };
   const bool below_hash = step.level > replay.levels.size();
   if (below_hash) {
@@ -225,7 +231,7 @@ void RetainedStore::visit(Replay& replay, Step step, int64_t wall_ms,
     children(step.level + 1);
   } else {
     const uint32_t next = child(step.node, level);
-    if (next != 0) replay.stack.push_back({next, step.level + 1});
+    if (next != 0) push(replay, {next, step.level + 1});
   }
 }
 

@@ -17,8 +17,8 @@ namespace tombo::broker {
 /// The retained messages homed on this shard (by topic hash): set, cleared, expired, and read by
 /// filter in pages. A topic is found by one hash; a wildcard walks a tree of levels.
 /// A page visits a bounded number of nodes, so that a million matches never stall the shard.
-/// Between pages a cursor holds node numbers: nodes that fall empty meanwhile are freed when the
-/// last cursor is gone. What is set behind a cursor's back may be missed by it: the asker's
+/// Between pages a cursor pins the few nodes it goes on from: they stay, also when they fall empty,
+/// until it has passed them. What is set behind a cursor's back may be missed by it: the asker's
 /// subscription is already in force and gets it live.
 class RetainedStore {
  public:
@@ -30,6 +30,9 @@ class RetainedStore {
   [[nodiscard]] const mqtt::Message* find(std::string_view topic) const;
 
   [[nodiscard]] size_t size() const { return messages_; }
+
+  /// Nodes in use, the root included.
+  [[nodiscard]] size_t nodes() const { return nodes_.size() - free_nodes_.size(); }
 
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
 
@@ -54,6 +57,7 @@ class RetainedStore {
     uint32_t first_child = 0;
     uint32_t next_sibling = 0;
     uint32_t previous_sibling = 0;
+    uint32_t pins = 0;  ///< steps of cursors that stand here
     uint64_t edge = 0;
     SharedRef<const mqtt::Message> message;
   };
@@ -77,6 +81,7 @@ class RetainedStore {
   void clear_message(uint32_t node);
   void prune(uint32_t node);
   void finish(ReplayId id);
+  void push(Replay& replay, Step step);
   void visit(Replay& replay, Step step, int64_t wall_ms,
              std::vector<SharedRef<const mqtt::Message>>& out);
   [[nodiscard]] uint64_t edge_key(uint32_t parent, std::string_view level) const;
@@ -84,7 +89,6 @@ class RetainedStore {
   uint64_t seed_;
   std::vector<Node> nodes_;  ///< [0] is the root
   std::vector<uint32_t> free_nodes_;
-  std::vector<uint32_t> prune_later_;  ///< nodes that fell empty while cursors were about
   boost::unordered_flat_map<uint64_t, uint32_t> edges_;
   Slab<Replay, ReplayId> replays_;
   size_t messages_ = 0;

@@ -211,6 +211,27 @@ TEST(RetainedStore, keeps_nodes_for_a_cursor_and_frees_them_after_it) {
             (std::map<std::string, std::string>{{"t/3", "back"}, {"u", "new"}}));
 }
 
+TEST(RetainedStore, does_not_grow_while_a_cursor_rests) {
+  RetainedStore store(1);
+  for (int i = 0; i < 10; ++i) store.set(message("kept/" + std::to_string(i), "x"));
+  const ReplayId cursor = store.start("#");
+  std::vector<MessageRef> messages;
+  ASSERT_TRUE(store.next(cursor, 3, 0, messages));
+  const size_t before = store.nodes();
+  for (int i = 0; i < 1000; ++i) {
+    const std::string topic = "brief/" + std::to_string(i);
+    store.set(message(topic, "x"));
+    store.set(message(topic, ""));
+  }
+  EXPECT_EQ(store.nodes(), before);
+  for (int i = 0; i < 10; ++i) store.set(message("kept/" + std::to_string(i), ""));
+  EXPECT_LE(store.nodes(), 4u);  // what the cursor stands on
+  messages.clear();
+  EXPECT_FALSE(store.next(cursor, 100, 0, messages));
+  EXPECT_TRUE(messages.empty());
+  EXPECT_EQ(store.nodes(), 1u);
+}
+
 TEST(RetainedStore, stops_a_cursor_and_ignores_unknown_ones) {
   RetainedStore store(1);
   store.set(message("a", "x"));
