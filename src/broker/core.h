@@ -128,6 +128,7 @@ class Core {
   // core.cc
   size_t take_frames(ConnectionId id, Bytes bytes);
   bool take_partial(ConnectionId id, Bytes& bytes);
+  void note_progress(Connection& connection) const;
   void on_frame(Peer peer, const mqtt::Frame& frame);
   uint32_t packet_size_limit(const Connection& connection) const;
   void on_timer(Timer& timer);
@@ -270,7 +271,7 @@ class Core {
   [[nodiscard]] bool awaits_page(const Session& session, ShardId keeper,
                                  const mqtt::Message& message) const;
   bool hold_back(Session& session, Delivery& delivery);
-  void overtake(SessionId id, Session& session, Replay& replay, std::string_view topic);
+  void overtake(SessionId id, Session& session, Replay& replay, const mqtt::Message& message);
   void release_held(Session& session);
   void end_replays(Session& session);
 

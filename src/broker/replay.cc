@@ -12,7 +12,8 @@
 //
 // Live messages that match the filter wait until the replay is done: retained messages come first.
 // When too many wait, they overtake it; a live message that overtakes its own retained copy must
-// stay the last, so their topics are remembered and what the replay brings for them is left out.
+// stay the last. A page that is asked for after it has come is never older, so only for a page that
+// is under way the topics are remembered, and what it brings for them is left out.
 namespace tombo::broker {
 
 using mqtt::Message;
@@ -166,6 +167,7 @@ void Core::on_replay_page(mail::ReplayPage& page) {
     delivery.message = std::move(message);
     enqueue(*session, std::move(delivery), Source::replay);
   }
+  replay->seen.clear();
   replay->waiting = false;
   replay->begun = true;
   if (replay->subscribing != 0) subscribe_step(*session, std::exchange(replay->subscribing, 0));
@@ -206,7 +208,6 @@ bool Core::awaits_page(const Session& session, ShardId keeper, const Message& me
 
 /// A live message for a session with replays under way: is it kept until they are done?
 bool Core::hold_back(Session& session, Delivery& delivery) {
-  const std::string_view topic = delivery.message->topic();
   Replays& replays = *session.replays;
   const auto running = [](const Replay& replay) { return replay.request != 0; };
   if (std::none_of(replays.list.begin(), replays.list.end(), running)) return false;
@@ -218,19 +219,23 @@ bool Core::hold_back(Session& session, Delivery& delivery) {
   replays.overtaking = true;
   for (Replay& replay : replays.list) {
     for (const Delivery& held : replays.held) {
-      overtake(id, session, replay, held.message->topic());
+      overtake(id, session, replay, *held.message);
     }
-    overtake(id, session, replay, topic);
+    overtake(id, session, replay, *delivery.message);
   }
   release_held(session);
   return false;
 }
 
-/// A live message goes before what the replay still brings for its topic.
-void Core::overtake(SessionId id, Session& session, Replay& replay, std::string_view topic) {
-  if (replay.request == 0 || !mqtt::topic_matches(replay.filter, topic)) return;
+/// A live message goes before what a page that is under way may bring for its topic.
+void Core::overtake(SessionId id, Session& session, Replay& replay, const Message& message) {
+  if (replay.request == 0 || !replay.waiting || !message.retain()) return;
+  if (home(message.topic()) != replay.shard) return;
+  if (!mqtt::topic_matches(replay.filter, message.topic())) return;
+  const uint64_t topic = hash64(message.topic(), setup_.hash_seed);
+  if (std::find(replay.seen.begin(), replay.seen.end(), topic) != replay.seen.end()) return;
   if (replay.seen.size() < kReplaySeenMax) {
-    replay.seen.push_back(hash64(topic, setup_.hash_seed));
+    replay.seen.push_back(topic);
     return;
   }
   // Too many to remember: begin anew. Twice the same value is allowed, an old one last is not.

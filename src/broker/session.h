@@ -50,7 +50,7 @@ struct Replay {
   bool waiting = false;      ///< a page is under way
   bool begun = false;        ///< a page of `shard` has come
   ReplayId cursor{};         ///< for the next page, when none is under way
-  /// Hashes of topics that came live meanwhile: an older value of theirs must not follow.
+  /// Hashes of topics that came live while a page is under way: an older value must not follow.
   std::vector<uint64_t> seen{};
 };
 
