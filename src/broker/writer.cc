@@ -226,8 +226,8 @@ Core::Written Core::write_publish(Peer peer, const Delivery& delivery, FlushBuff
                          .packet_id = delivery.packet_id,
                          .topic = message.topic()};
   const std::string& mount_point = listener(connection.listener).mount_point;
-  if (!mount_point.empty())
-    head.topic.remove_prefix(std::min(mount_point.size(), head.topic.size()));
+  // A message of before a reload, or of another listener, may stand elsewhere.
+  if (head.topic.starts_with(mount_point)) head.topic.remove_prefix(mount_point.size());
   if (connection.version == Version::v5) {
     if (delivery.has_extra()) {
       const auto& ids = extras_.at_index(delivery.extra_index())->subscription_ids;
