@@ -43,6 +43,9 @@ void Core::on_publish(Peer peer, const mqtt::Frame& frame) {
     const auto& received = session.received;
     if (std::find(received.begin(), received.end(), packet.packet_id) != received.end()) {
       // [MQTT-4.3.3-10] Sent again: routed once already, only the answer was lost.
+      if (connection.acks.size() >= AckQueue::kPlacesMax) {
+        set_reading(peer, Connection::pause_acks, true);
+      }
       return owe(peer, packet, Reason::success);
     }
   }
