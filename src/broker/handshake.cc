@@ -106,8 +106,16 @@ void Core::refuse(Peer peer, const mqtt::Connect& connect, Reason reason, std::s
       connection.version == Version::v5 ? mqtt::value(reason) : mqtt::connack_v3(reason);
   LOG_TO(log(), LogType::debug, "Sending CONNACK to {} (0, {})",
          connect.client_id.empty() ? name_of(connection) : connect.client_id, code);
-  mqtt::encode(packet, connection.version, control(peer));
-  ++stats_.messages_sent;
+  connection.packet_size_max =
+      connect.properties.number(PropertyId::maximum_packet_size).value_or(0);
+  Buffer bytes;
+  mqtt::encode(packet, connection.version, bytes);
+  if (connection.packet_size_max != 0 && bytes.size() > connection.packet_size_max) {
+    packet.properties = {};  // [MQTT-3.2.2-19]
+    bytes.clear();
+    mqtt::encode(packet, connection.version, bytes);
+  }
+  send_sized(peer, bytes);
   log_ending(connection, cause_of(reason), "", connect.client_id);
   start_closing(peer);
 }
