@@ -110,7 +110,6 @@ void Core::on_bytes(ConnectionId id, Bytes bytes, Now now) {
   Connection* connection = connections_.find(id);
   if (connection == nullptr || connection->stage == Connection::Stage::closing) return;
   stats_.bytes_received += bytes.size();
-  connection->last_received = now.time;
   if (connection->partial != nullptr && !take_partial(id, bytes)) return;
   const size_t taken = take_frames(id, bytes);
   connection = connections_.find(id);  // a CONNECT may have moved it
@@ -118,7 +117,15 @@ void Core::on_bytes(ConnectionId id, Bytes bytes, Now now) {
   if (taken < bytes.size()) {
     connection->partial =
         std::make_unique<Buffer>(bytes.begin() + static_cast<ptrdiff_t>(taken), bytes.end());
+    note_progress(*connection);
   }
+}
+
+/// A client that is sending something large is alive; one that drips bytes is not.
+void Core::note_progress(Connection& connection) const {
+  const Buffer& partial = *connection.partial;
+  const mqtt::Cut cut = mqtt::cut_frame(partial, packet_size_limit(connection));
+  if (cut.needed > partial.size() + kLargeRest) connection.last_received = now_.time;
 }
 
 /// Completes the packet whose beginning was kept aside, takes the bytes it needs off `bytes` and
@@ -146,7 +153,10 @@ bool Core::take_partial(ConnectionId id, Bytes& bytes) {
     bytes = bytes.subspan(some);
     cut = mqtt::cut_frame(partial, packet_size_limit(connection));
   }
-  if (cut.status == mqtt::CutStatus::incomplete) return false;
+  if (cut.status == mqtt::CutStatus::incomplete) {
+    note_progress(connection);
+    return false;
+  }
   // The frame's bytes must outlive the connection's members, which a handler may reset.
   const std::unique_ptr<Buffer> whole = std::move(connection.partial);
   const size_t taken = take_frames(id, *whole);
@@ -178,6 +188,7 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
     if (cut.status == mqtt::CutStatus::complete) {
       const Bytes rest = bytes.subspan(taken + cut.frame.size());
       taken += cut.frame.size();
+      connection->last_received = now_.time;  // [MQTT-3.1.2-22] speaks of whole packets
       if (connection->stage == Connection::Stage::connecting) {
         rest_behind_connect_ = rest;
         on_connect_frame(peer, cut.frame);

@@ -29,9 +29,12 @@ inline constexpr size_t kFlushFrom = 256;
 inline constexpr uint64_t kBlockedBytesMax = uint64_t{16} * 1024 * 1024;
 /// SUBSCRIBE packets with shared filters that wait for other shards; beyond it reading stops.
 inline constexpr size_t kSubscribingMax = 16;
+/// An incomplete packet that lacks more than this counts as a sign of life with each of its bytes,
+/// as in Mosquitto; a shorter one only when it is whole.
+inline constexpr size_t kLargeRest = 1000;
 /// Live messages held back until a replay is done; beyond it they overtake it.
 inline constexpr size_t kReplayHeldMax = 1000;
-/// Topics remembered while a replay is under way; beyond it the replay starts anew.
+/// Topics remembered while a page of a replay is under way; beyond it the replay starts anew.
 inline constexpr size_t kReplaySeenMax = 4096;
 /// QoS 2 packet ids of a v3 client that were not released; v5 has the receive maximum.
 inline constexpr size_t kReceivedMax = 65'535;

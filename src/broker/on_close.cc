@@ -164,7 +164,7 @@ void Core::detach(Peer peer, bool publish_will_wanted) {
   if (!connection.counted) return;
   connection.counted = false;
   --stats_.connected;
-  if (setup_.admission != nullptr) setup_.admission->leave_connection();
+  if (connection.holds_place) setup_.admission->leave_connection();
   Session* session = sessions_.find(connection.session);
   if (session == nullptr || session->connection != peer.id) return;  // taken over
   const SessionId id = connection.session;

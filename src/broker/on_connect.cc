@@ -16,7 +16,9 @@ void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view clien
   Connection& connection = peer.connection;
   const bool known = static_cast<bool>(sessions_.find(client_id));
   Admission* admission = setup_.admission;
-  if (admission != nullptr && !admission->enter_connection()) {
+  // Who takes its own session over gets the place that the old connection gives back.
+  const bool takes_over = known && sessions_.at(sessions_.find(client_id)).online();
+  if (admission != nullptr && !takes_over && !admission->enter_connection()) {
     return refuse(peer, packet, Reason::quota_exceeded, "global_max_connections reached");
   }
   if (admission != nullptr && !known && !admission->enter_session()) {
@@ -28,6 +30,7 @@ void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view clien
   const SessionId id = attach(peer, packet, client_id, present);
   Session& session = sessions_.at(id);
   connection.session = id;
+  connection.holds_place = admission != nullptr && (!takes_over || admission->enter_connection());
   connection.stage = Connection::Stage::open;
   connection.counted = true;
   ++stats_.connected;
