@@ -281,6 +281,9 @@ void Core::on_timer(Timer& timer) {
     log_ending(*connection, EndCause::timeout, "");
     return start_closing(peer);
   }
+  // What a client sends while this broker does not read it counts when it is read.
+  const bool unread = (connection->paused_for & ~Connection::pause_control) != 0;
+  if (unread) connection->last_received = now_.time;
   const auto limit = std::chrono::milliseconds(connection->keep_alive_s * 1500);
   if (connection->last_received + limit > now_.time) return arm_keep_alive(*connection);
   // [MQTT-3.1.2-22]
