@@ -132,6 +132,7 @@ void Core::take_over(Session& session, bool session_ends) {
   const Peer old{session.connection, connections_.at(session.connection)};
   // A will with a delay is not sent when the session lives on and the client is back already.
   const bool with_will = session_ends || (session.will != nullptr && session.will->delay_s == 0);
+  if (session_ends) leave_all_groups(sessions_.find(session.client_id), session);
   if (with_will) publish_will(session);
   session.will.reset();
   if (!session_ends) stop_replays(session);
