@@ -16,8 +16,8 @@ ConnectionId Broker::on_adopt(mail::Adopt& adopt, Now now) {
   return core_->on_adopt(adopt, now);
 }
 
-void Broker::on_bytes(ConnectionId id, Bytes bytes, Now now) {
-  core_->on_bytes(id, bytes, now);
+size_t Broker::on_bytes(ConnectionId id, Bytes bytes, Now now) {
+  return core_->on_bytes(id, bytes, now);
 }
 
 void Broker::on_closed(ConnectionId id, CloseCause cause, std::string_view detail, Now now) {

@@ -95,7 +95,8 @@ ConnectionId Core::on_adopt(mail::Adopt& adopt, Now now) {
   --stats_.sockets_opened;  // counted where it was accepted
   stats_.bytes_received -= adopt.bytes.size();
   connections_.at(id).moved = true;
-  on_bytes(id, adopt.bytes, now);
+  const size_t taken = on_bytes(id, adopt.bytes, now);
+  adopt.bytes.erase(adopt.bytes.begin(), adopt.bytes.begin() + static_cast<ptrdiff_t>(taken));
   return id;
 }
 
@@ -105,20 +106,27 @@ uint32_t Core::packet_size_limit(const Connection& connection) const {
   return configured == 0 ? kConnectBytesMax : std::min(configured, kConnectBytesMax);
 }
 
-void Core::on_bytes(ConnectionId id, Bytes bytes, Now now) {
+size_t Core::on_bytes(ConnectionId id, Bytes bytes, Now now) {
   now_ = now;
+  const size_t given = bytes.size();
   Connection* connection = connections_.find(id);
-  if (connection == nullptr || connection->stage == Connection::Stage::closing) return;
-  stats_.bytes_received += bytes.size();
-  if (connection->partial != nullptr && !take_partial(id, bytes)) return;
+  if (connection == nullptr || connection->stage == Connection::Stage::closing) return given;
+  stats_.bytes_received += given;
+  if (connection->partial != nullptr && !take_partial(id, bytes)) return given;
   const size_t taken = take_frames(id, bytes);
   connection = connections_.find(id);  // a CONNECT may have moved it
-  if (connection == nullptr || connection->stage == Connection::Stage::closing) return;
-  if (taken < bytes.size()) {
+  if (connection == nullptr || connection->stage == Connection::Stage::closing) return given;
+  const size_t left = bytes.size() - taken;
+  if (left != 0 && taken != 0 && output_.wants_flush) {
+    stats_.bytes_received -= left;  // it comes again
+    return given - left;
+  }
+  if (left != 0) {
     connection->partial =
         std::make_unique<Buffer>(bytes.begin() + static_cast<ptrdiff_t>(taken), bytes.end());
     note_progress(*connection);
   }
+  return given;
 }
 
 /// A client that is sending something large is alive; one that drips bytes is not.
@@ -170,10 +178,11 @@ bool Core::take_partial(ConnectionId id, Bytes& bytes) {
 }
 
 /// Handles all whole packets at the front of `bytes`; returns how many bytes they took. Stops when
-/// the connection is closed or moved.
+/// the connection is closed or moved, or when connections should be written first.
 size_t Core::take_frames(ConnectionId id, Bytes bytes) {
   size_t taken = 0;
   while (taken < bytes.size()) {
+    if (taken != 0 && output_.wants_flush) break;
     Connection* connection = connections_.find(id);
     if (connection == nullptr || connection->stage == Connection::Stage::closing) break;
     // Packets behind a CONNECT that is still being decided wait.

@@ -34,7 +34,7 @@ class Core {
   // core.cc: inputs, and the frame loop that feeds the handlers.
   ConnectionId on_open(const OpenInfo& info, Now now);
   ConnectionId on_adopt(mail::Adopt& adopt, Now now);
-  void on_bytes(ConnectionId id, Bytes bytes, Now now);
+  size_t on_bytes(ConnectionId id, Bytes bytes, Now now);
   void on_time(Now now);
   std::optional<Time> next_deadline() const;
   void end_turn(Now now);

@@ -146,6 +146,10 @@ void Shard::adopt(mail::Adopt& adopt) {
   const uint16_t listener = adopt.listener;
   const broker::ConnectionId id = broker_.on_adopt(adopt, now_);
   tie(id, std::move(transport), listener);
+  for (Bytes rest = adopt.bytes; !rest.empty();) {
+    write_dirty();
+    rest = rest.subspan(broker_.on_bytes(id, rest, now_));
+  }
 }
 
 /// Takes in what the broker has for its own shard: it needs no mailbox, but it is mail all the

@@ -132,6 +132,7 @@ class Shard {
   void retry_gates();
   void tie(broker::ConnectionId id, std::unique_ptr<net::Transport> transport, uint16_t listener);
   void read(broker::ConnectionId id, Link& link);
+  void feed(broker::ConnectionId id, Bytes bytes);
   void write_dirty();
   void resume_writes();
   void write(broker::ConnectionId id);

@@ -149,11 +149,7 @@ void Shard::read(ConnectionId id, Link& link) {
   const IoResult result = link.transport->read(*scratch_);
   switch (result.kind) {
     case IoResult::Kind::done:
-      broker_.on_bytes(id, Bytes(scratch_->data(), result.count), now_);
-      // A burst for a subscriber of this shard must not pile up in its queue until the turn ends.
-      deliver_own();
-      if (broker_.output().wants_flush) write_dirty();
-      return;
+      return feed(id, Bytes(scratch_->data(), result.count));
     case IoResult::Kind::blocked:
       return;
     case IoResult::Kind::ended:
@@ -161,6 +157,16 @@ void Shard::read(ConnectionId id, Link& link) {
     case IoResult::Kind::failed:
       return drop(id, link, cause_of(result.error), result.error);
   }
+}
+
+/// Gives the broker what was read. A burst for subscribers of this shard must not pile up in their
+/// queues until the turn ends.
+void Shard::feed(ConnectionId id, Bytes bytes) {
+  do {
+    bytes = bytes.subspan(broker_.on_bytes(id, bytes, now_));
+    deliver_own();
+    if (broker_.output().wants_flush) write_dirty();
+  } while (!bytes.empty());
 }
 
 /// Writes for all connections that the broker has something for.

@@ -235,9 +235,11 @@ bool World::read_sockets() {
       client.to_broker.erase(client.to_broker.begin(),
                              client.to_broker.begin() + static_cast<ptrdiff_t>(count));
       const unsigned shard = client.shard;
-      broker(shard).on_bytes(client.connection, bytes, now_);
-      take_moves(shard);
-      if (broker(shard).output().wants_flush) write_dirty(shard);
+      for (size_t at = 0; at < count;) {
+        at += broker(shard).on_bytes(client.connection, Bytes(bytes).subspan(at), now_);
+        take_moves(shard);
+        if (broker(shard).output().wants_flush) write_dirty(shard);
+      }
     }
   }
   return any;
@@ -304,6 +306,10 @@ void World::adopt(unsigned to, mail::Adopt& adopt) {
   adopt.transport.reset();
   client.shard = to;
   client.connection = broker(to).on_adopt(adopt, now_);
+  for (Bytes rest = adopt.bytes; !rest.empty();) {
+    write_dirty(to);
+    rest = rest.subspan(broker(to).on_bytes(client.connection, rest, now_));
+  }
 }
 
 void World::note_mail(unsigned from, unsigned to, const Mail& mail) {
