@@ -270,6 +270,7 @@ class Core {
   Replay* find_replay(Session& session, uint32_t request);
   [[nodiscard]] bool awaits_page(const Session& session, ShardId keeper,
                                  const mqtt::Message& message) const;
+  [[nodiscard]] bool comes_live(const Session& session, const mqtt::Message& message) const;
   bool hold_back(Session& session, Delivery& delivery);
   void overtake(SessionId id, Session& session, Replay& replay, const mqtt::Message& message);
   void release_held(Session& session);
@@ -355,9 +356,10 @@ class Core {
   std::vector<std::vector<uint32_t>> more_ids_;
   std::vector<std::unique_ptr<Buffer>> spare_buffers_;
   uint64_t match_stamp_ = 0;
-  Bytes rest_behind_connect_;   ///< what came with a CONNECT that is being handled
-  uint64_t held_messages_ = 0;  ///< deliveries in this shard's queues and windows
-  uint64_t held_bytes_ = 0;     ///< message bytes in this shard's queues and windows
+  uint32_t publish_sequence_ = 0;  ///< of messages published by clients of this shard
+  Bytes rest_behind_connect_;      ///< what came with a CONNECT that is being handled
+  uint64_t held_messages_ = 0;     ///< deliveries in this shard's queues and windows
+  uint64_t held_bytes_ = 0;        ///< message bytes in this shard's queues and windows
   Timer sweep_timer_;
   bool shutting_down_ = false;
 };

@@ -160,6 +160,7 @@ void Core::on_replay_page(mail::ReplayPage& page) {
     if (std::find(replay->seen.begin(), replay->seen.end(), topic) != replay->seen.end()) continue;
     if (setup_.authorizer != nullptr && !may_read(*session, message->topic())) continue;
     if (options.no_local && message->origin() == session->client_hash) continue;
+    if (comes_live(*session, *message)) continue;
     Delivery delivery;
     delivery.qos_bits = mqtt::value(delivery_qos(message->qos(), options.qos)) & 3U;
     delivery.retain = 1;  // [MQTT-3.3.1-8]
@@ -183,6 +184,16 @@ void Core::on_replay_page(mail::ReplayPage& page) {
     end_replays(*session);
   }
   pump_replays(*session);
+}
+
+/// Does a retained message follow a live one of its publisher that waits for the replay? Then it
+/// was published after the subscription and comes live itself: sent as retained it would run ahead
+/// of what was published before it.
+bool Core::comes_live(const Session& session, const Message& message) const {
+  const auto& held = session.replays->held;
+  return std::any_of(held.begin(), held.end(), [&message](const Delivery& live) {
+    return message.follows(*live.message) && live.message->topic() == message.topic();
+  });
 }
 
 Replay* Core::find_replay(Session& session, uint32_t request) {

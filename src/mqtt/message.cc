@@ -84,6 +84,7 @@ SharedRef<const Message> Message::make(const MessageParts& parts) {
   message->qos_ = parts.qos;
   message->retain_ = parts.retain;
   message->origin_ = parts.origin;
+  message->sequence_ = parts.sequence;
   message->expires_at_ms_ = parts.expires_at_ms;
 
   auto* out = reinterpret_cast<uint8_t*>(message + 1);

@@ -18,6 +18,7 @@ struct MessageParts {
   Qos qos = Qos::at_most_once;
   bool retain = false;
   uint64_t origin = 0;        ///< hash of the publisher's client id, for No Local; 0: the broker
+  uint32_t sequence = 0;      ///< counts the messages of one origin, to tell the newer of two
   int64_t expires_at_ms = 0;  ///< wall clock, milliseconds since the epoch; 0: never
 };
 
@@ -53,6 +54,11 @@ class Message final : public SharedCount {
 
   uint64_t origin() const { return origin_; }
 
+  /// Is this the same message as `other`, or a later one of the same publisher?
+  bool follows(const Message& other) const {
+    return origin_ == other.origin_ && static_cast<int32_t>(sequence_ - other.sequence_) >= 0;
+  }
+
   int64_t expires_at_ms() const { return expires_at_ms_; }
 
   bool expired(int64_t wall_ms) const { return expires_at_ms_ != 0 && wall_ms >= expires_at_ms_; }
@@ -72,6 +78,7 @@ class Message final : public SharedCount {
   uint16_t topic_size_ = 0;
   uint32_t payload_size_ = 0;
   uint32_t properties_size_ = 0;
+  uint32_t sequence_ = 0;
   uint64_t origin_ = 0;
   int64_t expires_at_ms_ = 0;
 };
