@@ -73,9 +73,9 @@ class Broker {
   /// A connection comes from another shard. The caller has taken adopt.transport and ties it to
   /// the id returned. What is left in adopt.bytes then is still to be given to on_bytes().
   ConnectionId on_adopt(mail::Adopt& adopt, Now now);
-  /// Bytes of any size came. Stale ids are ignored. The bytes need not outlive the call. Returns how
-  /// many were taken. Less than all: dirty connections should be written before the rest is given,
-  /// so that a burst for many subscribers does not pile up in their queues.
+  /// Bytes of any size came. Stale ids are ignored. The bytes need not outlive the call. Returns
+  /// how many were taken. Less than all: dirty connections should be written before the rest is
+  /// given, so that a burst for many subscribers does not pile up in their queues.
   size_t on_bytes(ConnectionId id, Bytes bytes, Now now);
   /// The transport is gone; the id is dead afterwards. `detail` is for the log.
   void on_closed(ConnectionId id, CloseCause cause, std::string_view detail, Now now);
