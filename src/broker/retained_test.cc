@@ -76,7 +76,7 @@ class Pair {
     }
   }
 
-  std::map<std::string, std::string> expected(std::string_view filter) const {
+  [[nodiscard]] std::map<std::string, std::string> expected(std::string_view filter) const {
     std::map<std::string, std::string> matching;
     for (const auto& [topic, payload] : map_) {
       if (mqtt::topic_matches(filter, topic)) matching.emplace(topic, payload);

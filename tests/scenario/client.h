@@ -32,7 +32,7 @@ struct Client {
   std::vector<uint8_t> to_broker;    ///< written, not yet read by the broker
   std::vector<uint8_t> from_broker;  ///< the beginning of a packet
 
-  bool is_open() const { return static_cast<bool>(connection); }
+  [[nodiscard]] bool is_open() const { return static_cast<bool>(connection); }
 
   void close() {
     connection = {};

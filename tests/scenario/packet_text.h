@@ -25,7 +25,7 @@ class PacketText {
   bool encode(const std::string& kind, std::span<const std::string> words,
               const std::string& client_id, std::vector<uint8_t>& out);
 
-  const std::string& error() const { return error_; }
+  [[nodiscard]] const std::string& error() const { return error_; }
 
   /// Does it turn words of this kind into packets?
   static bool knows(const std::string& kind);

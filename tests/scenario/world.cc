@@ -72,7 +72,7 @@ class World::FakeStore final : public broker::Store {
  public:
   explicit FakeStore(bool keeps) : keeps_(keeps) {}
 
-  bool keeps() const override { return keeps_; }
+  [[nodiscard]] bool keeps() const override { return keeps_; }
 
   void submit(broker::StoreBatch batch) override { taken.push_back(std::move(batch)); }
 

@@ -110,8 +110,8 @@ class SharedRef {
       SharedRef(SharedRef<U> other)  // NOLINT(google-explicit-constructor): as for pointers.
       : object_(other.release()) {}
 
-  // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): the copy is made before anything is
-  // dropped.
+  // The copy is made before anything is dropped, so a ref may be assigned to itself.
+  // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): see above.
   SharedRef& operator=(const SharedRef& other) { return *this = SharedRef(other); }
 
   SharedRef& operator=(SharedRef&& other) noexcept {
