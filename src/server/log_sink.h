@@ -30,7 +30,7 @@ class LogFanOut;
 /// Outlives every ThreadLogger on it.
 class LogSink {
  public:
-  static constexpr size_t kLinesMax = 4096;
+  static constexpr size_t kLinesMax = 8192;
   static constexpr size_t kLineBytesMax = 999;  ///< Mosquitto's buffer of 1000, without the zero.
 
   /// Publishes a line at a topic below $SYS/broker/log/. Called on the log's thread.

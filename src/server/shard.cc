@@ -132,13 +132,13 @@ void Shard::take_mail() {
   mailbox_.drain(kMailsPerTurn, [this](Mail&& each) { deliver(std::move(each)); });
 }
 
-void Shard::deliver(Mail each) {
+void Shard::deliver(Mail&& each) {
   if (auto* moved = std::get_if<std::unique_ptr<mail::Adopt>>(&each)) {
     adopt(**moved);
   } else {
     broker_.on_mail(std::move(each), now_);
   }
-  if (broker_.output().wants_flush) write_dirty();
+  if (broker_.output().wants_flush) flush();
 }
 
 void Shard::adopt(mail::Adopt& adopt) {
@@ -147,7 +147,7 @@ void Shard::adopt(mail::Adopt& adopt) {
   const broker::ConnectionId id = broker_.on_adopt(adopt, now_);
   tie(id, std::move(transport), listener);
   for (Bytes rest = adopt.bytes; !rest.empty();) {
-    write_dirty();
+    flush();
     rest = rest.subspan(broker_.on_bytes(id, rest, now_));
   }
 }
@@ -173,8 +173,16 @@ void Shard::deliver_first() {
     if (first[self_].empty()) return;
     std::vector<Mail> own;
     own.swap(first[self_]);
-    for (Mail& each : own) deliver(std::move(each));
+    for (Mail& each : own) broker_.on_mail(std::move(each), now_);
   }
+}
+
+/// Sends what there is in the middle of a turn: mail first, so that nobody sees an acknowledgement
+/// of what is not on its way yet.
+void Shard::flush() {
+  deliver_first();
+  send_mails(broker_.output().mails);
+  write_dirty();
 }
 
 /// Carries out what the turn has come to.
@@ -183,9 +191,7 @@ void Shard::finish_turn() {
     deliver_own();
     broker_.end_turn(now_);
     send_moves();
-    deliver_first();
-    send_mails(broker_.output().mails);
-    write_dirty();
+    flush();
     close_ended();
     apply_reading();
     if (!has_output()) break;

@@ -78,7 +78,7 @@ class Shard {
   /// Accepts connections at this socket, too.
   void add_listener(ListeningSocket listening);
   void close_listeners();
-  void deliver(broker::Mail mail);
+  void deliver(broker::Mail&& mail);
   void reconfigure(const std::shared_ptr<const config::Config>& config);
   /// Ends the thread as soon as all connections are closed, or after `limit`.
   void finish(Duration limit);
@@ -117,6 +117,7 @@ class Shard {
   void adopt(broker::mail::Adopt& adopt);
   void deliver_own();
   void deliver_first();
+  void flush();
   void finish_turn();
   void send_moves();
   void send_mails(std::vector<std::vector<broker::Mail>>& mails);

@@ -165,7 +165,7 @@ void Shard::feed(ConnectionId id, Bytes bytes) {
   do {
     bytes = bytes.subspan(broker_.on_bytes(id, bytes, now_));
     deliver_own();
-    if (broker_.output().wants_flush) write_dirty();
+    if (broker_.output().wants_flush) flush();
   } while (!bytes.empty());
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "base/time.h"
@@ -7,7 +8,7 @@
 namespace tombo::server {
 
 /// What an operator says to the running process.
-enum class Signal {
+enum class Signal : uint8_t {
   none,        ///< The time is over.
   stop,        ///< SIGINT, SIGTERM
   reload,      ///< SIGHUP
