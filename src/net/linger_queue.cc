@@ -1,6 +1,8 @@
 #include "net/linger_queue.h"
 
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <sys/socket.h>
 #include <utility>
 
@@ -9,9 +11,8 @@ namespace {
 
 /// Throws away what has come. False: the peer has ended its side, or worse.
 bool discard(int descriptor) {
-  constexpr size_t kBytesMax = size_t{1} << 20;
-  // MSG_TRUNC on a stream socket: the bytes are dropped in the kernel, not copied.
-  const ssize_t count = ::recv(descriptor, nullptr, kBytesMax, MSG_TRUNC | MSG_DONTWAIT);
+  std::array<std::byte, size_t{16} * 1024> bytes;  // NOLINT(*-member-init): nobody reads it.
+  const ssize_t count = ::recv(descriptor, bytes.data(), bytes.size(), MSG_DONTWAIT);
   if (count > 0) return true;
   return count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }

@@ -18,9 +18,9 @@
 #include <spdlog/details/thread_pool.h>
 #include <spdlog/formatter.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/dist_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
+
+#include "net/socket.h"
 
 namespace tombo::server {
 namespace {
@@ -98,7 +98,50 @@ class LineFormatter final : public spdlog::formatter {
 };
 
 // The mutex of LogFanOut guards all sinks, so each has none of its own.
-class SyslogSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+using Sink = spdlog::sinks::base_sink<spdlog::details::null_mutex>;
+
+/// Lines for a file or a terminal: gathered while more are waiting, written in one go.
+class DescriptorSink final : public Sink {
+ public:
+  /// Does not close the descriptor.
+  explicit DescriptorSink(int descriptor) : descriptor_(descriptor) {}
+
+  explicit DescriptorSink(net::Socket file)
+      : file_(std::move(file)), descriptor_(file_.descriptor()) {}
+
+  DescriptorSink(const DescriptorSink&) = delete;
+  DescriptorSink& operator=(const DescriptorSink&) = delete;
+
+  ~DescriptorSink() override { write_out(); }
+
+ protected:
+  void sink_it_(const log_msg& message) override {
+    formatter_->format(message, lines_);
+    if (lines_.size() >= kWriteFrom) write_out();
+  }
+
+  void flush_() override { write_out(); }
+
+ private:
+  static constexpr size_t kWriteFrom = size_t{32} * 1024;
+
+  void write_out() {
+    std::string_view rest(lines_.data(), lines_.size());
+    while (!rest.empty()) {
+      const ssize_t count = ::write(descriptor_, rest.data(), rest.size());
+      // A full disk or a closed pipe: there is nobody left to tell.
+      if (count < 0 && errno != EINTR) break;
+      rest.remove_prefix(static_cast<size_t>(std::max<ssize_t>(count, 0)));
+    }
+    lines_.clear();
+  }
+
+  net::Socket file_;
+  int descriptor_;
+  memory_buf_t lines_;
+};
+
+class SyslogSink final : public Sink {
  public:
   explicit SyslogSink(std::optional<uint8_t> facility) {
     const int number = facility ? LOG_LOCAL0 + (*facility << 3) : LOG_DAEMON;
@@ -119,7 +162,7 @@ class SyslogSink final : public spdlog::sinks::base_sink<spdlog::details::null_m
   void flush_() override {}
 };
 
-class TopicSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+class TopicSink final : public Sink {
  public:
   explicit TopicSink(const LogSink::TopicWriter& writer) : writer_(writer) {}
 
@@ -138,20 +181,11 @@ class TopicSink final : public spdlog::sinks::base_sink<spdlog::details::null_mu
   const LogSink::TopicWriter& writer_;
 };
 
-/// spdlog would make folders on the way and a file that everybody can read.
 Result<spdlog::sink_ptr> open_file(const std::string& path) {
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (file < 0) {
-    return Error{fmt::format("Error: Unable to open log file {} for writing: {}.", path,
-                             std::strerror(errno))};
-  }
-  ::close(file);
-  try {
-    return spdlog::sink_ptr(std::make_shared<spdlog::sinks::basic_file_sink_st>(path));
-  } catch (const spdlog::spdlog_ex& error) {
-    return Error{
-        fmt::format("Error: Unable to open log file {} for writing: {}.", path, error.what())};
-  }
+  net::Socket file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (file) return spdlog::sink_ptr(std::make_shared<DescriptorSink>(std::move(file)));
+  return Error{fmt::format("Error: Unable to open log file {} for writing: {}.", path,
+                           std::strerror(errno))};
 }
 
 }  // namespace
@@ -167,10 +201,10 @@ class LogFanOut final : public spdlog::sinks::dist_sink_mt {
   Result<void> open(const config::LogConfig& config) {
     std::vector<spdlog::sink_ptr> sinks;
     if (config.log_dest_stderr) {
-      sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_st>());
+      sinks.push_back(std::make_shared<DescriptorSink>(STDERR_FILENO));
     }
     if (config.log_dest_stdout) {
-      sinks.push_back(std::make_shared<spdlog::sinks::stdout_sink_st>());
+      sinks.push_back(std::make_shared<DescriptorSink>(STDOUT_FILENO));
     }
     if (!config.log_dest_file.empty()) {
       Result<spdlog::sink_ptr> file = open_file(config.log_dest_file);
@@ -189,21 +223,31 @@ class LogFanOut final : public spdlog::sinks::dist_sink_mt {
     return {};
   }
 
+  /// Tells whether more lines wait.
+  void set_queue(spdlog::details::thread_pool* queue) { queue_ = queue; }
+
+ protected:
+  void sink_it_(const log_msg& message) override {
+    dist_sink::sink_it_(message);
+    if (queue_->queue_size() == 0) flush_();
+  }
+
  private:
   LogSink::TopicWriter topic_writer_;
+  spdlog::details::thread_pool* queue_ = nullptr;
 };
 
 LogSink::LogSink() : fan_out_(std::make_shared<LogFanOut>()) {
   static_assert(std::size(kTypeNames) == kTypes);
   thread_ = std::make_shared<spdlog::details::thread_pool>(
       kLinesMax, 1, [] { ::prctl(PR_SET_NAME, "tombo-log"); });
+  fan_out_->set_queue(thread_.get());
   for (size_t i = 0; i < kTypes; ++i) {
     loggers_[i] =
         std::make_shared<spdlog::async_logger>(std::string(kTypeNames[i].name), fan_out_, thread_,
                                                spdlog::async_overflow_policy::overrun_oldest);
-    // Types are sorted out by ThreadLogger; here everything passes, and reaches the disk at once.
+    // Types are sorted out by ThreadLogger; here everything passes.
     loggers_[i]->set_level(spdlog::level::trace);
-    loggers_[i]->flush_on(spdlog::level::trace);
   }
 }
 
