@@ -225,7 +225,7 @@ class Core {
   void on_subscribe(Peer peer, const mqtt::Frame& frame);
   void on_unsubscribe(Peer peer, const mqtt::Frame& frame);
   mqtt::Reason subscribe_one(Session& session, const mqtt::Subscription& entry,
-                             uint32_t subscription_id, PendingSubscribe& pending);
+                             uint32_t subscription_id, uint32_t request);
   std::string mounted_filter(std::string_view filter, const Connection& connection) const;
   bool add_subscription(SessionId id, Session& session, std::string_view filter,
                         SubscriptionFacts facts);
@@ -246,6 +246,7 @@ class Core {
   void remove_group(GroupId id);
   void on_group_joined(const mail::GroupJoined& joined);
   void subscribe_step(const Session& session, uint32_t request);
+  static PendingSubscribe* find_subscribing(Connection& connection, uint32_t request);
   void group_publish(uint32_t index, const SharedRef<const mqtt::Message>& message, AckToken token,
                      Delivered& result);
   void finish_relay(const Delivered& result);
@@ -255,13 +256,14 @@ class Core {
   void on_group_return(mail::GroupReturn& back);
 
   // replay.cc: retained messages for new subscriptions
-  void start_replay(SessionId id, Session& session, Replay replay);
+  bool start_replay(SessionId id, Session& session, Replay replay);
   void ask_replay(SessionId id, Replay& replay);
   void restart_replays(SessionId id, Session& session);
   void stop_replays(Session& session);
   void stop_replay(Session& session, std::string_view filter);
   void release_cursor(Replay& replay);
-  [[nodiscard]] uint32_t replays_of(const Session& session, uint32_t subscribing) const;
+  void next_replays(SessionId id, Session& session);
+  bool still_subscribed(const Session& session, Replay& replay);
   void pump_replays(Session& session);
   void on_replay_start(const mail::ReplayStart& start);
   void on_replay_next(const mail::ReplayNext& next);

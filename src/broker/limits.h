@@ -32,6 +32,8 @@ inline constexpr size_t kSubscribingMax = 16;
 /// An incomplete packet that lacks more than this counts as a sign of life with each of its bytes,
 /// as in Mosquitto; a shorter one only when it is whole.
 inline constexpr size_t kLargeRest = 1000;
+/// Replays of one session under way at a time; those of a SUBSCRIBE with more filters take turns.
+inline constexpr size_t kReplaysActive = 64;
 /// Live messages held back until a replay is done; beyond it they overtake it.
 inline constexpr size_t kReplayHeldMax = 1000;
 /// Topics remembered while a page of a replay is under way; beyond it the replay starts anew.

@@ -26,27 +26,30 @@ void Core::on_subscribe(Peer peer, const mqtt::Frame& frame) {
   LOG_TO(log(), LogType::debug, "Received SUBSCRIBE from {}", session.client_id);
   const uint32_t subscription_id =
       packet.properties.number(PropertyId::subscription_identifier).value_or(0);
-  PendingSubscribe pending{.packet_id = packet.packet_id, .request = ++session.next_request};
-  mqtt::Subscription entry;
-  while (packet.filters.next(entry)) {
-    pending.reasons.push_back(mqtt::value(subscribe_one(session, entry, subscription_id, pending)));
-  }
-  pending.remaining += replays_of(session, pending.request);
-  if (pending.remaining == 0) return send_suback(peer, PacketType::suback, pending);
-  // SUBACK waits for other shards: for groups that live there, so that a publish that follows it
+  // SUBACK may wait for other shards: for groups that live there, so that a publish that follows it
   // reaches the group, and for retained messages, so that one that follows it does not come twice.
+  // The first step is this packet itself.
+  const uint32_t request = ++session.next_request;
   auto& subscribing = connection.subscribing;
   if (subscribing == nullptr) subscribing = std::make_unique<std::vector<PendingSubscribe>>();
-  subscribing->push_back(std::move(pending));
-  if (subscribing->size() >= kSubscribingMax) {
+  subscribing->push_back({.packet_id = packet.packet_id, .request = request, .remaining = 1});
+  Buffer reasons;
+  mqtt::Subscription entry;
+  while (packet.filters.next(entry)) {
+    reasons.push_back(mqtt::value(subscribe_one(session, entry, subscription_id, request)));
+  }
+  find_subscribing(connection, request)->reasons = std::move(reasons);
+  subscribe_step(session, request);
+  if (subscribing != nullptr && subscribing->size() >= kSubscribingMax) {
     set_reading(peer, Connection::pause_subscribe, true);
   }
 }
 
 Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
-                           uint32_t subscription_id, PendingSubscribe& pending) {
+                           uint32_t subscription_id, uint32_t request) {
   const SessionId id = sessions_.find(session.client_id);
-  const Connection& connection = connections_.at(session.connection);
+  Connection& connection = connections_.at(session.connection);
+  bool waits = false;
   mqtt::SubscribeOptions options = entry.options;
   options.qos = std::min(options.qos, static_cast<Qos>(connection.max_qos_in));
   if (connection.bridge) {
@@ -65,21 +68,20 @@ Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
   }
   if (mqtt::is_shared(filter)) {
     const std::string_view name = std::string_view(filter).substr(sizeof("$share/") - 1);
-    if (join_group(id, session, {name, pack(options), subscription_id}, pending.request)) {
-      ++pending.remaining;
-    }
+    waits = join_group(id, session, {name, pack(options), subscription_id}, request);
   } else {
     const bool fresh = add_subscription(id, session, filter, {pack(options), subscription_id});
     if (options.retain_handling == mqtt::RetainHandling::send ||
         (options.retain_handling == mqtt::RetainHandling::send_if_new && fresh)) {
       // [MQTT-3.3.1-9] [MQTT-3.3.1-10]
-      start_replay(id, session,
-                   {.filter = filter,
-                    .options = pack(options),
-                    .subscription_id = subscription_id,
-                    .subscribing = pending.request});
+      waits = start_replay(id, session,
+                           {.filter = filter,
+                            .options = pack(options),
+                            .subscription_id = subscription_id,
+                            .subscribing = request});
     }
   }
+  if (waits) ++find_subscribing(connection, request)->remaining;
   if (keeps() && !session.clean) {
     StoreOp& op = record(StoreOp::Kind::subscription_put, session);
     op.text = filter;

@@ -18,11 +18,10 @@ namespace tombo::broker {
 
 using mqtt::Message;
 
-void Core::start_replay(SessionId id, Session& session, Replay replay) {
+/// Returns whether the SUBACK of `replay.subscribing` has to wait for its first page.
+bool Core::start_replay(SessionId id, Session& session, Replay replay) {
+  if (replay.own_filter) stop_replay(session, replay.filter);  // subscribed again meanwhile
   if (session.replays == nullptr) session.replays = std::make_unique<Replays>();
-  stop_replay(session, replay.filter);  // subscribed again meanwhile: from the beginning
-  if (session.replays == nullptr) session.replays = std::make_unique<Replays>();
-  replay.request = ++session.next_request;
   if (mqtt::has_wildcard(replay.filter)) {
     replay.shard = ShardId(0);
     replay.shards_left = static_cast<uint8_t>(setup_.shards - 1);
@@ -31,8 +30,38 @@ void Core::start_replay(SessionId id, Session& session, Replay replay) {
     replay.shard = home(replay.filter);
     if (replay.shard == setup_.shard) replay.subscribing = 0;  // answered within this turn
   }
-  session.replays->list.push_back(std::move(replay));
-  ask_replay(id, session.replays->list.back());
+  const bool waits = replay.subscribing != 0;
+  session.replays->later.push_back(std::move(replay));
+  next_replays(id, session);
+  return waits;
+}
+
+/// Begins replays whose turn has come.
+void Core::next_replays(SessionId id, Session& session) {
+  Replays& replays = *session.replays;
+  while (replays.list.size() < kReplaysActive && !replays.later.empty()) {
+    Replay replay = replays.later.pop_front();
+    if (!still_subscribed(session, replay)) {
+      if (replay.subscribing != 0) subscribe_step(session, replay.subscribing);
+      continue;
+    }
+    replay.request = ++session.next_request;
+    replays.list.push_back(std::move(replay));
+    ask_replay(id, replays.list.back());
+  }
+}
+
+/// A replay that waited for its turn: does its subscription exist, and with which options by now?
+bool Core::still_subscribed(const Session& session, Replay& replay) {
+  if (!replay.own_filter) return true;
+  const TopicTree::Leaf leaf = tree_.find(replay.filter);
+  if (leaf == TopicTree::kNone) return false;
+  const auto index = subscription_index(session, leaf);
+  if (!index) return false;
+  const Subscriber& now = tree_.subscribers(leaf)[session.subscriptions[*index].position];
+  replay.options = now.options;
+  replay.subscription_id = now.subscription_id;
+  return true;
 }
 
 void Core::ask_replay(SessionId id, Replay& replay) {
@@ -49,14 +78,16 @@ void Core::ask_replay(SessionId id, Replay& replay) {
 /// The client is back: what a broken connection left unfinished begins anew.
 void Core::restart_replays(SessionId id, Session& session) {
   if (session.replays == nullptr) return;
-  const std::vector<Replay> unfinished = std::move(session.replays->list);
-  session.replays.reset();
-  for (const Replay& replay : unfinished) {
+  const std::unique_ptr<Replays> unfinished = std::exchange(session.replays, nullptr);
+  const auto restart = [&](const Replay& replay) {
     start_replay(id, session,
                  {.filter = replay.filter,
                   .options = replay.options,
-                  .subscription_id = replay.subscription_id});
-  }
+                  .subscription_id = replay.subscription_id,
+                  .own_filter = replay.own_filter});
+  };
+  for (const Replay& replay : unfinished->list) restart(replay);
+  for (const Replay& replay : unfinished->later) restart(replay);
 }
 
 /// The connection ends: no shard keeps a cursor for it. A session that lives on keeps the filters.
@@ -79,21 +110,13 @@ void Core::stop_replay(Session& session, std::string_view filter) {
     if (replay.subscribing != 0) subscribe_step(session, replay.subscribing);
     return true;
   });
+  next_replays(sessions_.find(session.client_id), session);
   end_replays(session);
-}
-
-/// Replays whose first page the SUBACK of a SUBSCRIBE waits for.
-uint32_t Core::replays_of(const Session& session, uint32_t subscribing) const {
-  if (session.replays == nullptr) return 0;
-  const auto& list = session.replays->list;
-  return static_cast<uint32_t>(std::count_if(
-      list.begin(), list.end(),
-      [subscribing](const Replay& replay) { return replay.subscribing == subscribing; }));
 }
 
 /// When no replay is left, what was held back follows.
 void Core::end_replays(Session& session) {
-  if (!session.replays->list.empty()) return;
+  if (!session.replays->list.empty() || !session.replays->later.empty()) return;
   release_held(session);
   session.replays.reset();
 }
@@ -181,6 +204,7 @@ void Core::on_replay_page(mail::ReplayPage& page) {
   } else {
     std::erase_if(session->replays->list,
                   [&](const Replay& done) { return done.request == page.request; });
+    next_replays(page.to, *session);
     end_replays(*session);
   }
   pump_replays(*session);
@@ -208,6 +232,9 @@ Replay* Core::find_replay(Session& session, uint32_t request) {
 /// sends now will be in its first page.
 bool Core::awaits_page(const Session& session, ShardId keeper, const Message& message) const {
   if (session.replays == nullptr) return false;
+  for (const Replay& replay : session.replays->later) {
+    if (mqtt::topic_matches(replay.filter, message.topic())) return true;
+  }
   const auto& list = session.replays->list;
   return std::any_of(list.begin(), list.end(), [&](const Replay& replay) {
     const bool later = replay.shard < keeper && replay.shards_left != 0;

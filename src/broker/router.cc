@@ -158,7 +158,8 @@ void Core::on_late(const Message& message, ShardId keeper) {
     start_replay(sessions_.id_at(match.session), session,
                  {.filter = std::string(message.topic()),
                   .options = match.options,
-                  .subscription_id = match.subscription_id});
+                  .subscription_id = match.subscription_id,
+                  .own_filter = false});
   }
 }
 

@@ -47,6 +47,7 @@ struct Replay {
   uint32_t subscribing = 0;  ///< the SUBSCRIBE whose SUBACK waits for the first page; 0: none
   ShardId shard{};           ///< asked now
   uint8_t shards_left = 0;   ///< to ask after it
+  bool own_filter = true;    ///< `filter` is the subscription's; else a topic that it matches
   bool waiting = false;      ///< a page is under way
   bool begun = false;        ///< a page of `shard` has come
   ReplayId cursor{};         ///< for the next page, when none is under way
@@ -57,9 +58,10 @@ struct Replay {
 /// The replays of a session, and the live messages that wait for their end, so that retained
 /// messages come first.
 struct Replays {
-  std::vector<Replay> list;
-  Ring<Delivery> held;      ///< counted as queued; bound: kReplayHeldMax, then `overtaking`
-  bool overtaking = false;  ///< too many came live: they are no longer held
+  std::vector<Replay> list;  ///< under way; bound: kReplaysActive
+  Ring<Replay> later;        ///< their turn comes; none while there is room in `list`
+  Ring<Delivery> held;       ///< counted as queued; bound: kReplayHeldMax, then `overtaking`
+  bool overtaking = false;   ///< too many came live: they are no longer held
 };
 
 /// What outlives a connection (section 4.1): subscriptions, windows, queues, will, expiry.

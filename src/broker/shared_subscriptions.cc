@@ -133,23 +133,28 @@ void Core::on_group_joined(const mail::GroupJoined& joined) {
   if (session != nullptr) subscribe_step(*session, joined.request);
 }
 
-/// Another shard has done what a SUBSCRIBE asked of it; after the last one SUBACK leaves.
+/// Something that a SUBSCRIBE waits for is done; after the last SUBACK leaves.
 void Core::subscribe_step(const Session& session, uint32_t request) {
   if (!session.online()) return;
   const Peer peer{session.connection, connections_.at(session.connection)};
-  if (peer.connection.subscribing == nullptr) return;
+  PendingSubscribe* pending = find_subscribing(peer.connection, request);
+  if (pending == nullptr || --pending->remaining != 0) return;
+  const PendingSubscribe done = std::move(*pending);
   auto& waiting = *peer.connection.subscribing;
-  for (size_t i = 0; i < waiting.size(); ++i) {
-    if (waiting[i].request != request) continue;
-    if (--waiting[i].remaining != 0) return;
-    const PendingSubscribe done = std::move(waiting[i]);
-    waiting.erase(waiting.begin() + static_cast<ptrdiff_t>(i));
-    send_suback(peer, mqtt::PacketType::suback, done);
-    if ((peer.connection.paused_for & Connection::pause_subscribe) != 0) {
-      set_reading(peer, Connection::pause_subscribe, false);
-    }
-    return;
+  waiting.erase(waiting.begin() + (pending - waiting.data()));
+  if (waiting.empty()) peer.connection.subscribing.reset();
+  send_suback(peer, mqtt::PacketType::suback, done);
+  if ((peer.connection.paused_for & Connection::pause_subscribe) != 0) {
+    set_reading(peer, Connection::pause_subscribe, false);
   }
+}
+
+PendingSubscribe* Core::find_subscribing(Connection& connection, uint32_t request) {
+  if (connection.subscribing == nullptr) return nullptr;
+  for (PendingSubscribe& pending : *connection.subscribing) {
+    if (pending.request == request) return &pending;
+  }
+  return nullptr;
 }
 
 /// A message matched the group's filter: one member gets it [MQTT-4.8.2-4].
