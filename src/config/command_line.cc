@@ -205,14 +205,6 @@ std::string help_text(std::string_view version) {
       version, kCommandLinePortsMax, kThreadsMax);
 }
 
-std::string version_text(std::string_view version) {
-  return fmt::format(
-      "tombo version {}\n"
-      "\n"
-      "tombo is an MQTT v5.0/v3.1.1/v3.1 broker.\n",
-      version);
-}
-
 int help_exit_status(const CommandLine& line, const Environment& environment) {
   const Result<Compatibility> fallback = environment_compatibility(environment);
   const Compatibility generation =

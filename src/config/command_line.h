@@ -18,7 +18,7 @@ enum class Action : uint8_t {
   run,
   test_config,   ///< Load, say kConfigurationIsFine and exit with 0.
   show_help,     ///< Print help_text() and exit with help_exit_status().
-  show_version,  ///< Print version_text() and exit with 0.
+  show_version,  ///< Print the version and exit with 0.
 };
 
 inline constexpr std::string_view kConfigurationIsFine = "Configuration file is OK.";
@@ -55,7 +55,6 @@ Result<CommandLine> parse_command_line(std::span<const char* const> arguments);
 Result<ParseOutcome> load(Files& files, const CommandLine& line, const Environment& environment);
 
 std::string help_text(std::string_view version);
-std::string version_text(std::string_view version);
 /// 2.0 exits with 3 after -h, 2.1 with 0.
 int help_exit_status(const CommandLine& line, const Environment& environment);
 

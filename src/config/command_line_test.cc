@@ -114,7 +114,6 @@ TEST(CommandLine, help_names_every_switch) {
                            "--compatibility", "--test-config", "--threads", "--version"}) {
     EXPECT_NE(help.find(name), std::string::npos) << name;
   }
-  EXPECT_EQ(version_text("9.9").find("tombo version 9.9\n"), 0u);
 }
 
 TEST(Load, without_a_file_listens_on_the_ports_of_the_command_line) {
