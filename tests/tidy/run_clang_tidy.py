@@ -125,7 +125,9 @@ def check(root, build, jobs, endings=(), times=False):
             if not found:
                 with open(os.path.join(cache, wanted[path]), "w", encoding="utf-8") as file:
                     file.write(path + "\n")
-    print(f"run_clang_tidy: {len(wanted)} sources, {len(todo)} of them changed since they passed")
+    spent = os.times()
+    print(f"run_clang_tidy: {len(wanted)} sources, {len(todo)} of them changed since they passed; "
+          f"{spent.children_user + spent.children_system:.0f} s of CPU time")
     if not wanted:
         problems.add(build, 1, "no sources")
     return problems
