@@ -111,8 +111,6 @@ constexpr Option kOptions[] = {
    behaviour<&Config::message_size_limit>(ValueType::integer, &set_message_size_limit)},
 
   // Retained messages.
-  {"check_retain_source", kGlobal, "false", kYes, kAll, kSupported,
-   boolean_option<&Config::check_retain_source>()},
   {"retain_available", kGlobal, "true", kYes, kAll, kSupported,
    boolean_option<&Config::retain_available>()},
   {"retain_expiry_interval", kGlobal, "off", kYes, kAll, kSupported,

@@ -58,6 +58,8 @@ constexpr Option kOptions[] = {
   text("password_file", kSecurity, kAll),
   text("psk_file", kSecurity, kAll),
   switched_off("enable_control_api", kGlobal, kNew),
+  // Has a meaning only together with acl_file.
+  switched_off("check_retain_source", kGlobal, kAll),
 
   // Plugins.
   text("auth_plugin", kSecurity, kAll),
