@@ -3,33 +3,19 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/hash.h"
 #include "mqtt/topic.h"
 
 namespace tombo::broker {
 
-RetainedStore::RetainedStore(uint64_t seed) : seed_(seed) {
+RetainedStore::RetainedStore(uint64_t seed) : edges_(LevelHash{seed}) {
   nodes_.emplace_back();
-}
-
-uint64_t RetainedStore::edge_key(uint32_t parent, std::string_view level) const {
-  return mix64(hash64(level, seed_) + parent * 0x9E37'79B9'7F4A'7C15ULL);
-}
-
-uint32_t RetainedStore::child(uint32_t parent, std::string_view level) const {
-  for (uint64_t key = edge_key(parent, level);; ++key) {
-    const auto found = edges_.find(key);
-    if (found == edges_.end()) return 0;
-    const Node& node = nodes_[found->second];
-    if (node.parent == parent && node.level == level) return found->second;
-  }
 }
 
 uint32_t RetainedStore::node_of(std::string_view topic) const {
   uint32_t node = 0;
   std::string_view level;
   for (mqtt::LevelReader levels(topic); levels.next(level);) {
-    node = child(node, level);
+    node = edges_.find(nodes_, node, level);
     if (node == 0) return 0;
   }
   return node;
@@ -44,13 +30,10 @@ uint32_t RetainedStore::add_child(uint32_t parent, std::string_view level) {
     node = free_nodes_.back();
     free_nodes_.pop_back();
   }
-  uint64_t key = edge_key(parent, level);
-  while (edges_.contains(key)) ++key;
-  edges_.emplace(key, node);
   Node& fresh = nodes_[node];
   fresh.level = level;
   fresh.parent = parent;
-  fresh.edge = key;
+  edges_.add(nodes_, node);
   fresh.previous_sibling = 0;
   fresh.next_sibling = nodes_[parent].first_child;
   if (fresh.next_sibling != 0) nodes_[fresh.next_sibling].previous_sibling = node;
@@ -62,7 +45,7 @@ uint32_t RetainedStore::node_or_add(std::string_view topic) {
   uint32_t node = 0;
   std::string_view level;
   for (mqtt::LevelReader levels(topic); levels.next(level);) {
-    const uint32_t found = child(node, level);
+    const uint32_t found = edges_.find(nodes_, node, level);
     node = found != 0 ? found : add_child(node, level);
   }
   return node;
@@ -101,18 +84,7 @@ void RetainedStore::clear_message(uint32_t node) {
 void RetainedStore::prune(uint32_t at) {
   while (at != 0 && !nodes_[at].message && nodes_[at].first_child == 0 && nodes_[at].pins == 0) {
     Node& node = nodes_[at];
-    uint64_t hole = node.edge;
-    edges_.erase(hole);
-    for (uint64_t key = hole + 1;; ++key) {  // edges probed past this one: see TopicTree::prune
-      const auto found = edges_.find(key);
-      if (found == edges_.end()) break;
-      const uint32_t moved = found->second;
-      if (edge_key(nodes_[moved].parent, nodes_[moved].level) > hole) continue;
-      edges_.erase(found);
-      edges_.emplace(hole, moved);
-      nodes_[moved].edge = hole;
-      hole = key;
-    }
+    edges_.remove(nodes_, at);
     if (node.next_sibling != 0) {
       nodes_[node.next_sibling].previous_sibling = node.previous_sibling;
     }
@@ -230,7 +202,7 @@ void RetainedStore::visit(Replay& replay, Step step, int64_t wall_ms,
   } else if (level == "+") {
     children(step.level + 1);
   } else {
-    const uint32_t next = child(step.node, level);
+    const uint32_t next = edges_.find(nodes_, step.node, level);
     if (next != 0) push(replay, {next, step.level + 1});
   }
 }

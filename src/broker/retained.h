@@ -5,11 +5,10 @@
 #include <string_view>
 #include <vector>
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include "base/slab.h"
 #include "base/sync/shared_ref.h"
 #include "broker/ids.h"
+#include "broker/level_edges.h"
 #include "mqtt/message.h"
 
 namespace tombo::broker {
@@ -74,7 +73,6 @@ class RetainedStore {
     std::vector<Step> stack;
   };
 
-  [[nodiscard]] uint32_t child(uint32_t parent, std::string_view level) const;
   [[nodiscard]] uint32_t node_of(std::string_view topic) const;
   uint32_t node_or_add(std::string_view topic);
   uint32_t add_child(uint32_t parent, std::string_view level);
@@ -84,12 +82,10 @@ class RetainedStore {
   void push(Replay& replay, Step step);
   void visit(Replay& replay, Step step, int64_t wall_ms,
              std::vector<SharedRef<const mqtt::Message>>& out);
-  [[nodiscard]] uint64_t edge_key(uint32_t parent, std::string_view level) const;
 
-  uint64_t seed_;
   std::vector<Node> nodes_;  ///< [0] is the root
   std::vector<uint32_t> free_nodes_;
-  boost::unordered_flat_map<uint64_t, uint32_t> edges_;
+  LevelEdges<Node> edges_;
   Slab<Replay, ReplayId> replays_;
   size_t messages_ = 0;
   uint64_t bytes_ = 0;

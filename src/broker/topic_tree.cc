@@ -107,19 +107,9 @@ void TopicTree::drop(Leaf leaf) {
   free_leaves_.push_back(leaf);
 }
 
-uint64_t TopicTree::edge_key(uint32_t parent, std::string_view level) const {
-  return mix64(hash64(level, seed_) + parent * 0x9E37'79B9'7F4A'7C15ULL);
-}
-
 uint32_t TopicTree::child(uint32_t parent, std::string_view level) const {
   if (level == "+") return nodes_[parent].plus;
-  // Equal keys of different edges are next to impossible, but must not go wrong: probe on.
-  for (uint64_t key = edge_key(parent, level);; ++key) {
-    const auto found = edges_.find(key);
-    if (found == edges_.end()) return 0;
-    const Node& node = nodes_[found->second];
-    if (node.parent == parent && node.level == level) return found->second;
-  }
+  return edges_.find(nodes_, parent, level);
 }
 
 uint32_t TopicTree::child_or_add(uint32_t parent, std::string_view level) {
@@ -141,10 +131,7 @@ uint32_t TopicTree::child_or_add(uint32_t parent, std::string_view level) {
     return node;
   }
   nodes_[node].level = level;
-  uint64_t key = edge_key(parent, level);
-  while (edges_.contains(key)) ++key;
-  nodes_[node].edge = key;
-  edges_.emplace(key, node);
+  edges_.add(nodes_, node);
   return node;
 }
 
@@ -155,19 +142,7 @@ void TopicTree::prune(uint32_t node) {
     if (nodes_[node].is_plus) {
       nodes_[parent].plus = 0;
     } else {
-      // A colliding edge that was probed past this one would no longer be found: re-enter them.
-      uint64_t hole = nodes_[node].edge;
-      edges_.erase(hole);
-      for (uint64_t key = hole + 1;; ++key) {
-        const auto found = edges_.find(key);
-        if (found == edges_.end()) break;
-        const uint32_t moved = found->second;
-        if (edge_key(nodes_[moved].parent, nodes_[moved].level) > hole) continue;
-        edges_.erase(found);
-        edges_.emplace(hole, moved);
-        nodes_[moved].edge = hole;
-        hole = key;
-      }
+      edges_.remove(nodes_, node);
     }
     --nodes_[parent].children;
     nodes_[node] = Node{};

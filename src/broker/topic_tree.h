@@ -11,6 +11,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "broker/interest.h"
+#include "broker/level_edges.h"
 
 namespace tombo::broker {
 
@@ -35,7 +36,9 @@ class TopicTree {
   using Leaf = uint32_t;
   static constexpr Leaf kNone = UINT32_MAX;
 
-  explicit TopicTree(uint64_t seed) : seed_(seed) { nodes_.emplace_back(); }
+  explicit TopicTree(uint64_t seed) : seed_(seed), edges_(LevelHash{seed}) {
+    nodes_.emplace_back();
+  }
 
   /// The leaf of `filter`, or kNone.
   Leaf find(std::string_view filter) const;
@@ -110,7 +113,6 @@ class TopicTree {
   void prune(uint32_t node);
   void match_wildcards(std::string_view topic) const;
   void match_from(uint32_t node, std::string_view rest, bool at_end, bool wild_allowed) const;
-  uint64_t edge_key(uint32_t parent, std::string_view level) const;
 
   uint64_t seed_;
   std::vector<LeafData> leaves_;
@@ -118,7 +120,7 @@ class TopicTree {
   boost::unordered_flat_map<uint64_t, Leaf> exact_;
   std::vector<Node> nodes_;  ///< [0] is the root
   std::vector<uint32_t> free_nodes_;
-  boost::unordered_flat_map<uint64_t, uint32_t> edges_;
+  LevelEdges<Node> edges_;
   mutable std::vector<Leaf> scratch_;
 };
 
