@@ -68,7 +68,8 @@ class Outbox {
 /// push alone returns true, and its producer then writes to the eventfd, which the consumer waits
 /// for or will wait for (an eventfd remembers).  No second variable is involved, so nothing needs
 /// sequential consistency: release in push() and acquire in drain() hand over the contents.
-template <class T>
+/// `Atomic` is another type only in mailbox_model_test.cc, which runs this code in every order.
+template <class T, template <class> class Atomic = std::atomic>
 class Mailbox {
  public:
   using Batch = MailBatch<T>;
@@ -155,7 +156,7 @@ class Mailbox {
   }
 
   // Producers write this line, the consumer alone the next.
-  alignas(64) std::atomic<Batch*> head_{nullptr};
+  alignas(64) Atomic<Batch*> head_{nullptr};
   alignas(64) Batch* ready_ = nullptr;  // Taken out of head_, oldest first.
   Batch sleeper_;                       // Only its address is used.
 };
