@@ -77,11 +77,7 @@ class Explorer {
       fiber.ready = [] { return true; };
       fiber.done = false;
       if (!fiber.stack) fiber.stack = std::make_unique<std::array<char, size_t{64} * 1024>>();
-      getcontext(&fiber.context);
-      fiber.context.uc_stack.ss_sp = fiber.stack->data();
-      fiber.context.uc_stack.ss_size = fiber.stack->size();
-      fiber.context.uc_link = nullptr;
-      makecontext(&fiber.context, &Explorer::enter, 0);
+      prepare(fiber);
     }
     const size_t first = choose();
     running_ = first;
@@ -91,6 +87,15 @@ class Explorer {
       if (!fiber.done) return false;
     }
     return true;
+  }
+
+  /// By itself: getcontext() returns twice, and locals of its function would be in doubt.
+  [[gnu::noinline]] static void prepare(Fiber& fiber) {
+    getcontext(&fiber.context);
+    fiber.context.uc_stack.ss_sp = fiber.stack->data();
+    fiber.context.uc_stack.ss_size = fiber.stack->size();
+    fiber.context.uc_link = nullptr;
+    makecontext(&fiber.context, &Explorer::enter, 0);
   }
 
   static void enter() {
