@@ -1,4 +1,4 @@
-"""Publish and subscribe: QoS, topics, wildcards, payloads, order."""
+"""Publish and subscribe over TCP (MQTT-4.2-1): QoS, topics, wildcards, payloads, order."""
 import itertools
 import random
 
