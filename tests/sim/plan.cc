@@ -1,0 +1,78 @@
+#include "sim/plan.h"
+
+#include <array>
+
+#include "base/random.h"
+
+namespace tombo::sim {
+
+namespace {
+
+using Kind = Event::Kind;
+
+struct Weight {
+  Kind kind;
+  unsigned weight;
+};
+
+constexpr std::array kWeights = {
+    Weight{Kind::connect, 16},   Weight{Kind::connect_clean, 5}, Weight{Kind::disconnect, 6},
+    Weight{Kind::drop, 8},       Weight{Kind::publish, 40},      Weight{Kind::publish_many, 6},
+    Weight{Kind::subscribe, 20}, Weight{Kind::unsubscribe, 5},   Weight{Kind::ping, 4},
+    Weight{Kind::lazy, 4},       Weight{Kind::busy, 6},          Weight{Kind::slow, 4},
+    Weight{Kind::vandal, 3},     Weight{Kind::pass_time, 4},     Weight{Kind::long_time, 1},
+    Weight{Kind::reload, 1},     Weight{Kind::crash, 1},         Weight{Kind::calm, 3},
+};
+
+Kind pick(Random& random) {
+  unsigned sum = 0;
+  for (const Weight& each : kWeights) sum += each.weight;
+  auto at = static_cast<unsigned>(random.below(sum));
+  for (const Weight& each : kWeights) {
+    if (at < each.weight) return each.kind;
+    at -= each.weight;
+  }
+  return Kind::calm;
+}
+
+}  // namespace
+
+std::string_view name(Kind kind) {
+  constexpr std::array<std::string_view, 18> kNames = {
+      "connect",   "connect clean", "disconnect", "drop",   "publish", "publish many",
+      "subscribe", "unsubscribe",   "ping",       "lazy",   "busy",    "slow",
+      "vandal",    "pass time",     "long time",  "reload", "crash",   "calm"};
+  return kNames.at(static_cast<size_t>(kind));
+}
+
+Plan make_plan(uint64_t seed) {
+  Random random(seed);
+  Plan plan;
+  plan.seed = seed;
+  plan.shards = random.one_in(4) ? 1 : static_cast<unsigned>(random.between(2, 5));
+  plan.clients = static_cast<uint32_t>(random.between(2, 9));
+  size_t events = static_cast<size_t>(random.between(40, 250));
+  if (random.one_in(40)) {
+    plan.clients = static_cast<uint32_t>(random.between(100, 300));
+    events = 2000;
+  }
+  plan.store_keeps = random.one_in(2);
+  plan.duplicates = random.one_in(2);
+  plan.upgrades = random.one_in(8);
+  plan.short_queues = random.one_in(8);
+  plan.queue_qos0 = random.one_in(4);
+  plan.is_v2_0 = random.one_in(3);
+  constexpr std::array<unsigned, 5> kWindows = {20, 1, 2, 5, 0};
+  plan.windows = {kWindows.at(random.below(5)), kWindows.at(random.below(5))};
+  plan.steps = static_cast<unsigned>(random.between(1, 40));
+  for (size_t i = 0; i < events; ++i) {
+    Event event{pick(random), static_cast<uint32_t>(random.below(plan.clients)), random.next()};
+    // In the beginning clients come and subscribe, or little happens.
+    if (i < plan.clients) event = {Kind::connect, static_cast<uint32_t>(i), random.next()};
+    if (event.kind == Kind::crash && !plan.store_keeps) event.kind = Kind::calm;
+    plan.events.push_back(event);
+  }
+  return plan;
+}
+
+}  // namespace tombo::sim

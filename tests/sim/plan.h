@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tombo::sim {
+
+/// One thing that is done to a world. What exactly follows from its own seed, so that an event
+/// means the same when others are left out.
+struct Event {
+  enum class Kind : uint8_t {
+    connect,
+    connect_clean,
+    disconnect,
+    drop,
+    publish,
+    publish_many,
+    subscribe,
+    unsubscribe,
+    ping,
+    lazy,       ///< keeps acknowledgements back
+    busy,       ///< sends them again
+    slow,       ///< reads little for a while
+    vandal,     ///< somebody sends what is not MQTT
+    pass_time,  ///< a little
+    long_time,  ///< longer than a keep-alive
+    reload,
+    crash,
+    calm,  ///< everything under way comes to its end
+  };
+  Kind kind{};
+  uint32_t client = 0;
+  uint64_t seed = 0;
+};
+
+std::string_view name(Event::Kind kind);
+
+/// A world before anything has happened.
+struct Plan {
+  uint64_t seed = 0;
+  unsigned shards = 1;
+  uint32_t clients = 0;
+  bool store_keeps = false;
+  bool duplicates = false;
+  bool upgrades = false;
+  bool short_queues = false;
+  bool queue_qos0 = false;
+  bool is_v2_0 = false;
+  std::vector<unsigned> windows;  ///< max_inflight_messages, the first at the start
+  unsigned steps = 0;             ///< at most so many between two events
+  std::vector<Event> events;
+};
+
+/// Everything follows from the seed.
+Plan make_plan(uint64_t seed);
+
+}  // namespace tombo::sim

@@ -1,0 +1,394 @@
+#include "sim/world.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "base/check.h"
+#include "mqtt/encode.h"
+#include "mqtt/topic.h"
+
+namespace tombo::sim {
+
+using mqtt::Qos;
+using mqtt::Version;
+using Kind = Event::Kind;
+
+namespace {
+
+constexpr std::array<std::string_view, 12> kTopics = {"a",     "a/b", "a/b/c", "a/c",   "b",  "b/a",
+                                                      "b/c/a", "r/1", "r/2",   "r/1/x", "/a", "a/"};
+constexpr std::array<std::string_view, 18> kFilters = {
+    "#",   "a/#", "+",     "+/b", "a/+",   "a/b/c", "a",      "r/#", "r/+",
+    "r/1", "b/#", "b/+/a", "+/+", "+/a/#", "w/#",   "w/will", "a/b", "/+"};
+
+constexpr size_t kRoom = size_t{1} << 30;
+
+Qos some_qos(Random& random) {
+  return static_cast<Qos>(random.below(3));
+}
+
+}  // namespace
+
+World::World(const Plan& plan)
+    : plan_(plan),
+      oracle_(Allowed{
+          .duplicates = plan.duplicates, .drops = plan.short_queues, .upgrades = plan.upgrades}) {
+  now_.wall_ms = 1'700'000'000'000;
+  for (uint32_t i = 0; i <= plan.clients; ++i) clients_.emplace_back(i, oracle_);
+  const bool any_unlimited = std::ranges::find(plan.windows, 0U) != plan.windows.end();
+  const unsigned window = any_unlimited ? 0 : std::ranges::max(plan.windows);
+  for (Client& client : clients_) client.set_window(window);
+}
+
+World::~World() = default;
+
+std::shared_ptr<const config::Config> World::make_config(unsigned window) const {
+  config::Config config = config::default_config(plan_.is_v2_0 ? config::Compatibility::v2_0
+                                                               : config::Compatibility::v2_1);
+  config.max_inflight_messages = static_cast<uint16_t>(window);
+  config.allow_duplicate_messages = plan_.duplicates;
+  config.upgrade_outgoing_qos = plan_.upgrades;
+  config.queue_qos0_messages = plan_.queue_qos0;
+  config.max_queued_messages = plan_.short_queues ? 3 : 0;
+  return std::make_shared<const config::Config>(std::move(config));
+}
+
+void World::start_broker() {
+  if (network_) now_ = network_->now();
+  network_.reset();
+  disk_ = std::make_unique<Disk>(plan_.store_keeps, plan_.shards);
+  network_ = std::make_unique<Network>(Network::Setup{.shards = plan_.shards,
+                                                      .config = make_config(plan_.windows[window_]),
+                                                      .disk = disk_.get(),
+                                                      .seed = plan_.seed,
+                                                      .start = now_,
+                                                      .log = log_});
+  for (Client& client : clients_) client.use(network_.get());
+}
+
+std::string World::run(Logger* log) {
+  log_ = log != nullptr ? log : &nobody_;
+  start_broker();
+  for (const Event& event : plan_.events) {
+    LOG_TO(*log_, LogType::notice, "--- {} (client {})", name(event.kind), event.client);
+    carry_out(event);
+    if (oracle_.failed()) return oracle_.failure();
+  }
+  Random random(plan_.seed ^ 0x5EED);
+  LOG_TO(*log_, LogType::notice, "--- the end");
+  come_to_rest(random);
+  if (!oracle_.failed()) check_retained(random);
+  if (!oracle_.failed()) clear_away(random);
+  return oracle_.failure();
+}
+
+void World::carry_out(const Event& event) {
+  Random random(event.seed);
+  Client& client = clients_[event.client];
+  switch (event.kind) {
+    case Kind::connect:
+      if (!client.is_open() || random.one_in(3)) connect(client, false, random);
+      break;
+    case Kind::connect_clean:
+      connect(client, true, random);
+      break;
+    case Kind::disconnect: {
+      const bool with_will = random.one_in(4);
+      client.disconnect(with_will, random.one_in(6) ? std::optional<uint32_t>(0) : std::nullopt);
+      break;
+    }
+    case Kind::drop:
+      client.drop(random.one_in(2));
+      break;
+    case Kind::publish:
+      publish(client, random);
+      break;
+    case Kind::publish_many:
+      for (uint64_t i = 5 + random.below(20); i > 0; --i) publish(client, random);
+      break;
+    case Kind::subscribe:
+      subscribe(client, random);
+      break;
+    case Kind::unsubscribe:
+      client.unsubscribe(client.some_filter(random));
+      break;
+    case Kind::ping:
+      client.ping();
+      break;
+    case Kind::lazy:
+      client.set_lazy(true);
+      break;
+    case Kind::busy:
+      client.set_lazy(false);
+      break;
+    case Kind::slow:
+      // It is made small when the client connects; here it gets some more.
+      client.poll(1 + random.below(100));
+      break;
+    case Kind::vandal:
+      vandalise(random);
+      break;
+    case Kind::pass_time:
+      pass(Duration(random.between(1, 4000)), random);
+      break;
+    case Kind::long_time:
+      pass(Duration(random.between(4000, 40'000)), random);
+      break;
+    case Kind::reload:
+      reload();
+      break;
+    case Kind::crash:
+      crash(random);
+      break;
+    case Kind::calm:
+      settle(random);
+      break;
+  }
+  stir(random);
+}
+
+/// Shards, the disk and clients do some of what they have to do, in any order.
+void World::stir(Random& random) {
+  for (uint64_t i = random.below(plan_.steps + 1); i > 0 && !oracle_.failed(); --i) {
+    if (random.one_in(3)) {
+      Client& client = clients_[random.below(clients_.size())];
+      client.poll(random.one_in(3) ? 1 + random.below(40) : kRoom);
+    } else {
+      network_->step(random);
+    }
+  }
+}
+
+void World::settle(Random& random) {
+  for (bool moved = true; moved && !oracle_.failed();) {
+    if (!network_->settle(random)) return oracle_.fail("the broker does not come to rest");
+    moved = false;
+    for (Client& client : clients_) moved |= client.poll(kRoom);
+  }
+}
+
+void World::pass(Duration duration, Random& random) {
+  if (!network_->advance(duration, random)) oracle_.fail("a deadline that stays");
+}
+
+void World::connect(Client& client, bool clean, Random& random) {
+  if (!client.may_connect()) return;
+  ConnectPlan plan;
+  constexpr std::array kVersions = {Version::v5, Version::v5, Version::v3_1_1, Version::v3_1};
+  plan.version = kVersions.at(random.below(4));
+  plan.clean = clean;
+  constexpr std::array<uint32_t, 5> kExpiries = {0xFFFF'FFFF, 0xFFFF'FFFF, 10'000'000, 0, 10};
+  plan.expiry = kExpiries.at(random.below(5));
+  plan.keep_alive = random.one_in(4) ? 20 : 0;
+  plan.with_will = random.one_in(3);
+  plan.pipelines = random.one_in(3);
+  plan.room = random.one_in(5) ? 200 + random.below(2000) : kRoom;
+  client.connect(plan, random);
+}
+
+void World::publish(Client& client, Random& random) {
+  Publication publication;
+  publication.topic = kTopics.at(random.below(kTopics.size()));
+  publication.retain = publication.topic.front() == 'r' || random.one_in(6);
+  publication.is_empty = publication.retain && random.one_in(10);
+  publication.qos = some_qos(random);
+  publication.expires = random.one_in(20);
+  client.publish(std::move(publication), random);
+}
+
+void World::subscribe(Client& client, Random& random) {
+  std::vector<std::pair<std::string, mqtt::SubscribeOptions>> filters;
+  for (uint64_t i = 1 + random.below(3); i > 0; --i) {
+    std::string filter(kFilters.at(random.below(kFilters.size())));
+    if (random.one_in(5)) filter = fmt::format("$share/g{}/{}", random.below(2), filter);
+    mqtt::SubscribeOptions options;
+    options.qos = some_qos(random);
+    options.no_local = random.one_in(5);
+    options.retain_as_published = random.one_in(3);
+    options.retain_handling = static_cast<mqtt::RetainHandling>(random.below(3));
+    const bool is_double =
+        std::ranges::any_of(filters, [&](const auto& each) { return each.first == filter; });
+    if (!is_double) filters.emplace_back(std::move(filter), options);
+  }
+  client.subscribe(filters, random.one_in(3));
+}
+
+/// Somebody connects, is let in or not, and sends bytes that make no sense or almost do.
+void World::vandalise(Random& random) {
+  Socket& socket = network_->open(9999, static_cast<unsigned>(random.below(64)), kRoom);
+  const auto version = random.one_in(2) ? Version::v5 : Version::v3_1_1;
+  std::vector<uint8_t> bytes;
+  if (!random.one_in(4)) {
+    const std::string id = fmt::format("v{}", random.below(3));
+    mqtt::Connect connect;
+    connect.version = version;
+    connect.clean_start = true;
+    connect.client_id = id;
+    mqtt::encode(connect, bytes);
+  }
+  network_->send(socket, bytes);
+  std::vector<uint8_t> rest;
+  for (uint64_t i = random.below(4); i > 0; --i) {
+    mqtt::Publish publish;
+    publish.topic = "v/x";
+    publish.qos = some_qos(random);
+    publish.packet_id = mqtt::PacketId(publish.qos == Qos::at_most_once ? 0 : 7);
+    publish.payload = as_bytes("vandal");
+    mqtt::encode(publish, version, rest);
+    const std::vector<mqtt::Subscription> filters = {{"v/#", {.qos = some_qos(random)}}};
+    mqtt::encode_subscribe(mqtt::PacketId(3), {}, filters, version, rest);
+  }
+  if (!rest.empty()) {
+    for (uint64_t i = random.below(4); i > 0; --i) {
+      rest[random.below(rest.size())] = static_cast<uint8_t>(random.next());
+    }
+  }
+  for (uint64_t i = random.below(12); i > 0; --i) {
+    rest.push_back(static_cast<uint8_t>(random.next()));
+  }
+  network_->send(socket, rest);
+  network_->hang_up(socket, random.one_in(3));
+}
+
+void World::reload() {
+  window_ = (window_ + 1) % static_cast<unsigned>(plan_.windows.size());
+  network_->reload(make_config(plan_.windows[window_]));
+}
+
+/// The process is killed and the power goes. What clients know by now must be on the disk.
+void World::crash(Random& random) {
+  disk_->crash();
+  for (Client& client : clients_) {
+    // Some of what was on its way to them arrives.
+    if (random.one_in(2)) client.poll(kRoom);
+  }
+  if (oracle_.failed()) return;
+  oracle_.check_disk(*disk_);
+  for (Client& client : clients_) client.broker_died();
+  oracle_.forget_everything();
+  start_broker();
+}
+
+/// Everybody behaves, wills are given time, and whoever has a session comes back for what it holds.
+void World::come_to_rest(Random& random) {
+  for (Socket& socket : network_->sockets()) socket.room = kRoom;
+  for (Client& client : clients_) client.set_lazy(false);
+  settle(random);
+  end_lost_connections();
+  settle(random);
+  pass(Duration(15'000), random);
+  settle(random);
+  for (Client& client : clients_) {
+    client.settle_wills(true);
+    if (client.is_open() || !client.is_durable()) continue;
+    ConnectPlan plan;
+    plan.version = client.version();
+    plan.expiry = 0xFFFF'FFFF;
+    plan.room = kRoom;
+    client.connect(plan, random);
+  }
+  settle(random);
+  if (oracle_.failed()) return;
+  for (const Client& client : clients_) {
+    const std::string missing = client.waits_for();
+    if (missing.empty()) continue;
+    return oracle_.fail(fmt::format("client {} never gets {}", client.index(), missing));
+  }
+  check_connections();
+  oracle_.check_at_rest();
+}
+
+/// Those that nobody holds any more: a client that has a new one must have ended its old ones, one
+/// that has none leaves it to the network.
+void World::end_lost_connections() {
+  for (Socket& socket : network_->sockets()) {
+    if (socket.ended || socket.hung_up || socket.owner >= clients_.size()) continue;
+    const Client& owner = clients_[socket.owner];
+    if (owner.socket() == &socket) continue;
+    if (owner.is_connected()) {
+      return oracle_.fail(fmt::format("client {} has two connections", socket.owner));
+    }
+    network_->hang_up(socket, true);
+  }
+}
+
+void World::check_connections() {
+  for (const Socket& socket : network_->sockets()) {
+    if (socket.ended) continue;
+    if (socket.owner < clients_.size() && clients_[socket.owner].socket() == &socket) continue;
+    return oracle_.fail(fmt::format("a connection of client {} is left over", socket.owner));
+  }
+  const uint64_t waiting = network_->stats().packets_waiting;
+  if (waiting != 0) oracle_.fail(fmt::format("{} deliveries wait at rest", waiting));
+}
+
+void World::check_retained(Random& random) {
+  Client& checker = clients_.back();
+  ConnectPlan plan;
+  plan.clean = true;
+  plan.room = kRoom;
+  checker.connect(plan, random);
+  settle(random);
+  // At QoS 0 no queue is too short.
+  checker.subscribe({{"#", {.qos = Qos::at_most_once}}}, false);
+  settle(random);
+  if (!oracle_.failed() && !(plan_.short_queues && plan_.upgrades)) {
+    oracle_.check_retained(checker.retained());
+  }
+}
+
+/// Clears all topics where something may be retained.
+void World::clear_retained(Random& random) {
+  Client& checker = clients_.back();
+  // Expired ones are not sent to anybody, but may still be kept.
+  std::set<std::string> topics(kTopics.begin(), kTopics.end());
+  topics.insert("w/will");
+  for (const Client& client : clients_) topics.insert(fmt::format("w/{}", client.index()));
+  for (const auto& [topic, payload] : checker.retained()) topics.insert(topic);
+  for (const std::string& topic : topics) {
+    Publication nothing;
+    nothing.topic = topic;
+    nothing.qos = Qos::at_least_once;
+    nothing.retain = nothing.is_empty = true;
+    checker.publish(std::move(nothing), random);
+    settle(random);
+  }
+}
+
+/// When all sessions have ended and all retained messages are cleared, nothing is left.
+void World::clear_away(Random& random) {
+  for (Client& client : clients_) {
+    ConnectPlan plan;
+    plan.version = client.version();
+    plan.clean = true;
+    plan.room = kRoom;
+    client.connect(plan, random);
+    settle(random);
+    if (&client == &clients_.back()) clear_retained(random);
+    client.disconnect(false, std::nullopt);
+    settle(random);
+  }
+  pass(Duration(60'000), random);
+  settle(random);
+  if (oracle_.failed()) return;
+  const broker::Stats stats = network_->stats();
+  const std::array left = {std::pair{"sessions", stats.sessions},
+                           std::pair{"connections", stats.connected},
+                           std::pair{"subscriptions", stats.subscriptions},
+                           std::pair{"shared subscriptions", stats.shared_subscriptions},
+                           std::pair{"retained messages", stats.retained_messages},
+                           std::pair{"messages", stats.stored_messages},
+                           std::pair{"bytes", stats.stored_bytes},
+                           std::pair{"packets", stats.packets_waiting}};
+  for (const auto& [what, count] : left) {
+    if (count != 0) return oracle_.fail(fmt::format("{} {} are left over", count, what));
+  }
+}
+
+}  // namespace tombo::sim
