@@ -159,9 +159,11 @@ void Shard::read(ConnectionId id, Link& link) {
   }
 }
 
-/// Gives the broker what was read. A burst for subscribers of this shard must not pile up in their
-/// queues until the turn ends.
+/// Gives the broker what was read. Mail that was there before comes first: a client that has seen
+/// the acknowledgement of another's PUBLISH must not overtake it with its own. A burst for
+/// subscribers of this shard must not pile up in their queues until the turn ends.
 void Shard::feed(ConnectionId id, Bytes bytes) {
+  if (mailbox_.has_mail()) take_mail();
   do {
     bytes = bytes.subspan(broker_.on_bytes(id, bytes, now_));
     deliver_own();
