@@ -139,16 +139,17 @@ bool Network::settle(Random& random) {
 }
 
 void Network::turn(unsigned self, Random& random) {
-  take_mail(self, random);
+  take_mail(self, &random);
   read_sockets(self, random);
   shards_[self]->broker->on_time(now_);
   finish(self);
 }
 
-void Network::take_mail(unsigned self, Random& random) {
+/// Some of the mail; all of it without `random`.
+void Network::take_mail(unsigned self, Random* random) {
   std::deque<Mail>& mailbox = shards_[self]->mailbox;
   size_t count = mailbox.size();
-  if (count > 1 && random.one_in(2)) count = 1 + random.below(count);
+  if (random != nullptr && count > 1 && random->one_in(2)) count = 1 + random->below(count);
   for (; count > 0; --count) {
     Mail each = std::move(mailbox.front());
     mailbox.pop_front();
@@ -205,7 +206,9 @@ void Network::read(Socket& socket, Random& random) {
     const auto end = socket.to_broker.begin() + static_cast<ptrdiff_t>(count);
     const std::vector<uint8_t> bytes(socket.to_broker.begin(), end);
     socket.to_broker.erase(socket.to_broker.begin(), end);
-    give(socket, bytes);
+    // As in production: mail that was there before the bytes goes before them.
+    take_mail(socket.shard, nullptr);
+    if (socket.connection) give(socket, bytes);
     return;
   }
   if (!socket.hung_up) return;
@@ -225,6 +228,7 @@ void Network::give(Socket& socket, Bytes bytes) {
   for (size_t at = 0; at < bytes.size();) {
     at += broker.on_bytes(id, bytes.subspan(at), now_);
     take_moves(self);
+    deliver_own(self);
     if (broker.output().wants_flush || at < bytes.size()) flush(self);
   }
 }

@@ -88,7 +88,7 @@ class Network {
   };
 
   void turn(unsigned self, Random& random);
-  void take_mail(unsigned self, Random& random);
+  void take_mail(unsigned self, Random* random);
   void read_sockets(unsigned self, Random& random);
   void read(Socket& socket, Random& random);
   void deliver(unsigned self, broker::Mail mail);

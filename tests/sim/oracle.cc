@@ -224,6 +224,10 @@ void Oracle::arrived(uint32_t generation, const Arrival& arrival) {
   check_copies(session, of);
 }
 
+Qos Oracle::delivered_at(const Interest& interest, const Publication& of) const {
+  return allowed_.upgrades ? interest.options.qos : std::min(of.qos, interest.options.qos);
+}
+
 /// Is there a subscription for it, and do its options fit?
 void Oracle::check_interest(const Generation& session, const Publication& of,
                             const Arrival& arrival) {
@@ -235,8 +239,7 @@ void Oracle::check_interest(const Generation& session, const Publication& of,
     if (!possible(each, of) && !replayed) continue;
     if (is_own(session, each, of)) continue;
     any = true;
-    const Qos qos = allowed_.upgrades ? each.options.qos : std::min(of.qos, each.options.qos);
-    qos_fits = qos_fits || qos == arrival.qos;
+    qos_fits = qos_fits || delivered_at(each, of) == arrival.qos;
     // A replay is marked as retained; what comes live only if the subscriber asked for it.
     retain_fits = retain_fits || of.retain;
   }
@@ -345,7 +348,7 @@ void Oracle::check_group(const std::string& group, const std::string& filter) {
         // What was sent at QoS 2 is not given to another member when the session ends
         // [MQTT-4.8.2-5].
         is_lossy = is_lossy || (session.ended > of.sent && session.ended != kNever &&
-                                std::min(of.qos, each.options.qos) == Qos::exactly_once);
+                                delivered_at(each, of) == Qos::exactly_once);
         has = has || session.receipts.contains(of.number);
         is_owed = is_owed || (session.ended == kNever && must_have(session, each, of));
       }

@@ -157,6 +157,7 @@ class Oracle {
   static std::optional<uint32_t> number_of(std::string_view payload);
 
  private:
+  [[nodiscard]] mqtt::Qos delivered_at(const Interest& interest, const Publication& of) const;
   void check_interest(const Generation& session, const Publication& of, const Arrival& arrival);
   void check_order(Generation& session, const Publication& of, const Arrival& arrival);
   void check_replay(const Generation& session, const Publication& of, const Arrival& arrival);
