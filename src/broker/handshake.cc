@@ -68,8 +68,8 @@ void Core::refuse_version(Peer peer, const mqtt::Connect& packet) {
   LOG_TO(log(), LogType::info, "Invalid protocol version {} in CONNECT from {}.",
          packet.protocol_level, peer.connection.address.get());
   // A version that is not known is answered as the newest one would be, in 2.0 as the oldest.
-  const bool known = packet.protocol_level == 3 || packet.protocol_level == 4;
-  const bool v3 = known || config().is_v2_0();
+  const auto level = static_cast<uint8_t>(packet.protocol_level & ~mqtt::kBridgeBit);
+  const bool v3 = level == 3 || level == 4 || (level != 5 && config().is_v2_0());
   peer.connection.version = v3 ? Version::v3_1_1 : Version::v5;
   refuse(peer, packet, Reason::unsupported_protocol_version, "protocol version not supported");
 }
