@@ -119,8 +119,9 @@ const Publication& Client::leave_will(Random& random) {
 
 void Client::end_connection(PendingWill::Fate fate) {
   if (will_) {
-    wills_.push_back(
-        {socket_, *will_, oracle_.step(), accepted_ ? fate : PendingWill::Fate::unknown});
+    // Whether and when it was published is not known if the broker ended the connection before.
+    if (!accepted_ || socket_->ended) fate = PendingWill::Fate::unknown;
+    wills_.push_back({socket_, *will_, oracle_.step(), fate});
   }
   will_.reset();
   // A CONNECT without an answer may have had its effect or not.
@@ -319,9 +320,10 @@ std::string Client::some_filter(Random& random) const {
 
 void Client::unsubscribe(const std::string& filter) {
   if (!accepted_ || !generation_ || filter.empty()) return;
-  oracle_.unsubscribing(*generation_, filter);
+  const size_t before = oracle_.unsubscribing(*generation_, filter);
   const uint16_t packet_id = take_packet_id();
-  subscribing_[packet_id].unsubscribing = {filter};
+  subscribing_[packet_id].unsubscribing = filter;
+  subscribing_[packet_id].before = before;
   const std::string_view view = filter;
   std::vector<uint8_t> bytes;
   mqtt::encode_unsubscribe(PacketId(packet_id), {}, {&view, 1}, plan_.version, bytes);

@@ -107,7 +107,8 @@ class Client {
 
   struct Subscribing {
     std::vector<size_t> interests;
-    std::vector<std::string> unsubscribing;
+    std::string unsubscribing;  ///< a filter; empty: SUBSCRIBE
+    size_t before = 0;          ///< of the oracle
   };
 
   /// A will of a connection that ended.

@@ -248,9 +248,7 @@ void Client::on_suback(const mqtt::Frame& frame) {
     }
     return;
   }
-  for (const std::string& filter : waiting.unsubscribing) {
-    oracle_.unsubscribed(*generation_, filter);
-  }
+  oracle_.unsubscribed(*generation_, waiting.unsubscribing, waiting.before);
 }
 
 void Client::on_disconnect(const mqtt::Frame& frame) {

@@ -157,23 +157,23 @@ void Oracle::subscribed(uint32_t generation, size_t index, bool success) {
   }
 }
 
-void Oracle::unsubscribing(uint32_t generation, std::string_view filter) {
+size_t Oracle::unsubscribing(uint32_t generation, std::string_view filter) {
   const Interest named = interest_of(filter);
   tick();
-  for (Interest& each : generations_[generation].interests) {
-    if (same_filter(each, named)) {
-      each.certain_until = std::min(each.certain_until, step_);
-    }
+  std::vector<Interest>& interests = generations_[generation].interests;
+  for (Interest& each : interests) {
+    if (same_filter(each, named)) each.certain_until = std::min(each.certain_until, step_);
   }
+  return interests.size();
 }
 
-void Oracle::unsubscribed(uint32_t generation, std::string_view filter) {
+void Oracle::unsubscribed(uint32_t generation, std::string_view filter, size_t before) {
   const Interest named = interest_of(filter);
   tick();
-  for (Interest& each : generations_[generation].interests) {
-    if (same_filter(each, named) && each.certain_until != kNever) {
-      each.possible_until = std::min(each.possible_until, step_);
-    }
+  std::vector<Interest>& interests = generations_[generation].interests;
+  for (size_t i = 0; i < before; ++i) {
+    Interest& each = interests[i];
+    if (same_filter(each, named)) each.possible_until = std::min(each.possible_until, step_);
   }
 }
 
@@ -275,10 +275,16 @@ void Oracle::check_order(Generation& session, const Publication& of, const Arriv
   if (of.sent > latest.sent) latest = {of.sent, of.number};
 }
 
-/// A retained message never follows the live one that replaced it.
+/// A retained message never follows the live one that replaced it. (A live one may follow a newer
+/// one that is replayed: it waits until the replay is over, and the newer one comes live after it.)
 void Oracle::check_replay(const Generation& session, const Publication& of,
                           const Arrival& arrival) {
   if (!arrival.retain || of.is_will || arrival.dup || is_shared(session, of)) return;
+  const bool may_be_live =
+      std::any_of(session.interests.begin(), session.interests.end(), [&of](const Interest& each) {
+        return each.options.retain_as_published && possible(each, of);
+      });
+  if (may_be_live) return;
   for (const auto& [number, receipts] : session.receipts) {
     const Publication& other = publications_[number];
     if (!other.retain || other.is_will || other.topic != of.topic || of.done >= other.sent) {
@@ -347,7 +353,7 @@ void Oracle::check_group(const std::string& group, const std::string& filter) {
         is_lossy = is_lossy || !is_acknowledged(each.options.qos);
         // What was sent at QoS 2 is not given to another member when the session ends
         // [MQTT-4.8.2-5].
-        is_lossy = is_lossy || (session.ended > of.sent && session.ended != kNever &&
+        is_lossy = is_lossy || (session.ended != kNever && possible(each, of) &&
                                 delivered_at(each, of) == Qos::exactly_once);
         has = has || session.receipts.contains(of.number);
         is_owed = is_owed || (session.ended == kNever && must_have(session, each, of));

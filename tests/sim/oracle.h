@@ -136,8 +136,9 @@ class Oracle {
   /// SUBSCRIBE leaves with this filter. Returns what subscribed() is told when SUBACK comes.
   size_t subscribing(uint32_t generation, std::string_view filter, mqtt::SubscribeOptions options);
   void subscribed(uint32_t generation, size_t interest, bool success);
-  void unsubscribing(uint32_t generation, std::string_view filter);
-  void unsubscribed(uint32_t generation, std::string_view filter);
+  /// UNSUBSCRIBE leaves. Returns what unsubscribed() is told when UNSUBACK comes.
+  size_t unsubscribing(uint32_t generation, std::string_view filter);
+  void unsubscribed(uint32_t generation, std::string_view filter, size_t before);
   void arrived(uint32_t generation, const Arrival& arrival);
   /// A will: it has to come now, it cannot come any more, or nobody can say.
   void will_is_due(uint32_t number, Step since);

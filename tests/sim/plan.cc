@@ -1,6 +1,7 @@
 #include "sim/plan.h"
 
 #include <array>
+#include <span>
 
 #include "base/random.h"
 
@@ -24,11 +25,18 @@ constexpr std::array kWeights = {
     Weight{Kind::reload, 1},     Weight{Kind::crash, 1},         Weight{Kind::calm, 3},
 };
 
-Kind pick(Random& random) {
+/// Where subscribing and publishing meet.
+constexpr std::array kNarrowWeights = {
+    Weight{Kind::connect, 10}, Weight{Kind::connect_clean, 6}, Weight{Kind::drop, 4},
+    Weight{Kind::publish, 40}, Weight{Kind::subscribe, 40},    Weight{Kind::unsubscribe, 12},
+    Weight{Kind::calm, 2},
+};
+
+Kind pick(std::span<const Weight> weights, Random& random) {
   unsigned sum = 0;
-  for (const Weight& each : kWeights) sum += each.weight;
+  for (const Weight& each : weights) sum += each.weight;
   auto at = static_cast<unsigned>(random.below(sum));
-  for (const Weight& each : kWeights) {
+  for (const Weight& each : weights) {
     if (at < each.weight) return each.kind;
     at -= each.weight;
   }
@@ -62,11 +70,13 @@ Plan make_plan(uint64_t seed) {
   plan.short_queues = random.one_in(8);
   plan.queue_qos0 = random.one_in(4);
   plan.is_v2_0 = random.one_in(3);
+  plan.is_narrow = random.one_in(3);
   constexpr std::array<unsigned, 5> kWindows = {20, 1, 2, 5, 0};
   plan.windows = {kWindows.at(random.below(5)), kWindows.at(random.below(5))};
   plan.steps = static_cast<unsigned>(random.between(1, 40));
   for (size_t i = 0; i < events; ++i) {
-    Event event{pick(random), static_cast<uint32_t>(random.below(plan.clients)), random.next()};
+    Event event{plan.is_narrow ? pick(kNarrowWeights, random) : pick(kWeights, random),
+                static_cast<uint32_t>(random.below(plan.clients)), random.next()};
     // In the beginning clients come and subscribe, or little happens.
     if (i < plan.clients) event = {Kind::connect, static_cast<uint32_t>(i), random.next()};
     if (event.kind == Kind::crash && !plan.store_keeps) event.kind = Kind::calm;

@@ -48,6 +48,7 @@ struct Plan {
   bool short_queues = false;
   bool queue_qos0 = false;
   bool is_v2_0 = false;
+  bool is_narrow = false;         ///< all that happens is about a topic or two, mostly retained
   std::vector<unsigned> windows;  ///< max_inflight_messages, the first at the start
   unsigned steps = 0;             ///< at most so many between two events
   std::vector<Event> events;

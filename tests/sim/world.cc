@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,7 +28,14 @@ constexpr std::array<std::string_view, 18> kFilters = {
     "#",   "a/#", "+",     "+/b", "a/+",   "a/b/c", "a",      "r/#", "r/+",
     "r/1", "b/#", "b/+/a", "+/+", "+/a/#", "w/#",   "w/will", "a/b", "/+"};
 
+constexpr std::array<std::string_view, 2> kNarrowTopics = {"r/1", "r/2"};
+constexpr std::array<std::string_view, 4> kNarrowFilters = {"r/1", "r/+", "r/2", "#"};
+
 constexpr size_t kRoom = size_t{1} << 30;
+
+std::string_view one_of(std::span<const std::string_view> all, Random& random) {
+  return all[random.below(all.size())];
+}
 
 Qos some_qos(Random& random) {
   return static_cast<Qos>(random.below(3));
@@ -194,7 +202,7 @@ void World::connect(Client& client, bool clean, Random& random) {
 
 void World::publish(Client& client, Random& random) {
   Publication publication;
-  publication.topic = kTopics.at(random.below(kTopics.size()));
+  publication.topic = plan_.is_narrow ? one_of(kNarrowTopics, random) : one_of(kTopics, random);
   publication.retain = publication.topic.front() == 'r' || random.one_in(6);
   publication.is_empty = publication.retain && random.one_in(10);
   publication.qos = some_qos(random);
@@ -205,7 +213,7 @@ void World::publish(Client& client, Random& random) {
 void World::subscribe(Client& client, Random& random) {
   std::vector<std::pair<std::string, mqtt::SubscribeOptions>> filters;
   for (uint64_t i = 1 + random.below(3); i > 0; --i) {
-    std::string filter(kFilters.at(random.below(kFilters.size())));
+    std::string filter(plan_.is_narrow ? one_of(kNarrowFilters, random) : one_of(kFilters, random));
     if (random.one_in(5)) filter = fmt::format("$share/g{}/{}", random.below(2), filter);
     mqtt::SubscribeOptions options;
     options.qos = some_qos(random);
