@@ -11,8 +11,9 @@ namespace tombo::broker {
 
 /// Acknowledgements owed to one publisher, in the order its PUBLISH packets came.
 /// A place waits until every shard asked has settled, and then for its elders
-/// [MQTT-4.6.0-2] [MQTT-4.6.0-3]. Lives as long as the connection; a settle() for a place that is
-/// gone is ignored. Bound: the caller stops reading from a client with kPlacesMax open places.
+/// [MQTT-4.6.0-2] [MQTT-4.6.0-3]. Lives as long as the connection; what has not settled then goes
+/// to OrphanedAcks. A settle() for a place that is gone is ignored. Bound: the caller stops reading
+/// from a client with kPlacesMax open places.
 class AckQueue {
  public:
   static constexpr size_t kPlacesMax = 4096;
@@ -51,6 +52,13 @@ class AckQueue {
 
   /// Is the eldest place settled? Then pop() it and acknowledge.
   [[nodiscard]] bool ready() const { return !places_.empty() && places_.front().remaining == 0; }
+
+  /// visit(number, place), the eldest first.
+  template <class Visit>
+  void for_each(Visit visit) const {
+    for (size_t i = 0; i < places_.size(); ++i)
+      visit(first_ + static_cast<uint32_t>(i), places_[i]);
+  }
 
   Place pop() {
     DCHECK(ready());

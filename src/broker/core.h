@@ -14,6 +14,7 @@
 #include "broker/broker.h"
 #include "broker/connection.h"
 #include "broker/delivery.h"
+#include "broker/orphaned_acks.h"
 #include "broker/retained.h"
 #include "broker/session_table.h"
 #include "broker/shared_group.h"
@@ -350,6 +351,7 @@ class Core {
   RetainedStore retained_;
   std::vector<Link> links_;
   Slab<Relay, RelayId> relays_;
+  OrphanedAcks orphaned_acks_;
   std::vector<StoreOp> batch_ops_;        ///< of this turn
   uint64_t batch_number_ = 1;             ///< of the batch that this turn hands over
   std::vector<ConnectionId> moved_away_;  ///< erased when the turn ends

@@ -165,6 +165,7 @@ void Core::detach(Peer peer, bool publish_will_wanted) {
   connection.counted = false;
   --stats_.connected;
   if (connection.holds_place) setup_.admission->leave_connection();
+  if (keeps()) orphaned_acks_.adopt(peer.id, connection.session, connection.acks);
   Session* session = sessions_.find(connection.session);
   if (session == nullptr || session->connection != peer.id) return;  // taken over
   const SessionId id = connection.session;

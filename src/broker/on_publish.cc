@@ -46,7 +46,16 @@ void Core::on_publish(Peer peer, const mqtt::Frame& frame) {
       if (connection.acks.size() >= AckQueue::kPlacesMax) {
         set_reading(peer, Connection::pause_acks, true);
       }
-      return owe(peer, packet, Reason::success);
+      if (!orphaned_acks_.contains(connection.session, packet.packet_id)) {
+        return owe(peer, packet, Reason::success);
+      }
+      const uint32_t place = connection.acks.open({.packet_id = packet.packet_id,
+                                                   .qos = packet.qos,
+                                                   .remaining = 1,
+                                                   .asked = true,
+                                                   .received = true});
+      return orphaned_acks_.wait(connection.session, packet.packet_id,
+                                 {.connection = peer.id, .place = place, .shard = setup_.shard});
     }
   }
   if (packet.qos != Qos::at_most_once && !admit_window(peer, session)) return;

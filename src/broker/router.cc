@@ -249,7 +249,12 @@ void Core::settle_now(AckToken token, bool matched) {
     return settle_now(done.token, done.matched);
   }
   Connection* connection = connections_.find(token.connection);
-  if (connection == nullptr) return;
+  if (connection == nullptr || !connection->is_open()) {
+    if (const auto next = orphaned_acks_.settle(token, matched)) {
+      settle_now(next->waiting, next->matched);
+    }
+    return;
+  }
   connection->acks.settle(token.place, matched);
   flush_acks({token.connection, *connection});
 }
