@@ -9,8 +9,8 @@ namespace {
 
 void run(Input input) {
   const uint8_t kind = input.u8();
-  ShardWorld::Setup setup{.shards = 1U + kind % 3, .store_keeps = kind / 4 % 2 != 0};
-  setup.config = make_config(input);
+  const ShardWorld::Setup setup{
+      .shards = 1U + kind % 3, .store_keeps = kind / 4 % 2 != 0, .config = make_config(input)};
   ShardWorld world(setup);
   world.sayings().qos_is_upgraded = setup.config->upgrade_outgoing_qos;
   ShardScript script(world, input);

@@ -214,7 +214,7 @@ void Peer::sent_subscribe(const Frame& frame) {
   mqtt::Subscribe packet;
   Malformed error;
   if (!mqtt::decode(frame, version_, packet, error)) return;
-  Asked asked{.answer = PacketType::suback, .id = packet.packet_id.value()};
+  Asked asked{.answer = PacketType::suback, .id = packet.packet_id.value(), .qos = {}};
   const uint32_t subscription_id =
       packet.properties.number(PropertyId::subscription_identifier).value_or(0);
   for (mqtt::Subscription entry; packet.filters.next(entry);) {
@@ -231,7 +231,7 @@ void Peer::sent_unsubscribe(const Frame& frame) {
   mqtt::Unsubscribe packet;
   Malformed error;
   if (!mqtt::decode(frame, version_, packet, error)) return;
-  Asked asked{.answer = PacketType::unsuback, .id = packet.packet_id.value()};
+  Asked asked{.answer = PacketType::unsuback, .id = packet.packet_id.value(), .qos = {}};
   asked.qos.resize(packet.filters.count());
   asked_.push_back(std::move(asked));
 }
@@ -302,7 +302,7 @@ void Peer::received_connack(const Frame& frame) {
   if (const auto assigned = packet.properties.text(PropertyId::assigned_client_identifier)) {
     CHECK(client_id_.empty() && !assigned->empty());
     client_id_ = *assigned;
-    client() = std::move(nameless_);
+    client() = std::exchange(nameless_, {});
   }
   Sayings::Client& known = client();
   CHECK(!packet.session_present || (!clean_ && known.came.size() > 1), "whose session is it?");

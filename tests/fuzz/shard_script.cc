@@ -228,8 +228,9 @@ void ShardScript::open() {
   Socket*& slot = slots_[choice % kSlots];
   if (slot != nullptr && bit(choice, 7)) world_.drop(*slot, CloseCause::by_peer);
   if (world_.sockets().size() >= 100) return;
-  slot = &world_.open(choice / kSlots % world_.shards(), static_cast<uint16_t>(input_.below(3)));
-  slot->chunk = choice % 7 == 0 ? 1 + choice % 5 : 0;
+  slot = &world_.open(static_cast<unsigned>(choice / kSlots % world_.shards()),
+                      static_cast<uint16_t>(input_.below(3)));
+  slot->chunk = choice % 7 == 0 ? 1U + choice % 5U : 0U;
 }
 
 void ShardScript::connect(Socket& socket) {

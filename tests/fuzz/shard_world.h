@@ -31,10 +31,10 @@ struct Socket {
   bool ended = false;    ///< the broker has let go of it
   bool dropped = false;  ///< the client has
   broker::CloseCause cause{};
-  bool reading = true;             ///< does the broker read?
-  bool blocked = false;            ///< does the broker wait until it may write?
-  std::optional<size_t> room;      ///< bytes that it takes from the broker; nullopt: any number
-  size_t chunk = 0;                ///< bytes that the broker gets at a time; 0: what there is
+  bool reading = true;         ///< does the broker read?
+  bool blocked = false;        ///< does the broker wait until it may write?
+  std::optional<size_t> room;  ///< bytes that it takes from the broker; nullopt: any number
+  size_t chunk = 0;            ///< bytes that the broker gets at a time; 0: what there is
   std::vector<uint8_t> to_broker;
   size_t taken = 0;  ///< of `to_broker`
 
