@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "broker/flush_buffer.h"
 #include "broker/ids.h"
+#include "broker/limits.h"
 #include "broker/mail.h"
 #include "broker/output.h"
 #include "broker/ports/admission.h"
@@ -25,6 +26,14 @@ namespace tombo::broker {
 
 class InterestTable;
 class Core;
+
+/// The pace of replays of retained messages, each as in limits.h. Tests make it short.
+struct ReplayLimits {
+  size_t page = kReplayPage;
+  size_t active = kReplaysActive;
+  size_t held = kReplayHeldMax;
+  size_t seen = kReplaySeenMax;
+};
 
 /// What a shard's broker is built from. All references outlive it.
 struct BrokerSetup {
@@ -40,6 +49,7 @@ struct BrokerSetup {
   uint64_t hash_seed = 0;                  ///< the same on all shards: homes depend on it
   uint64_t random_seed = 0;
   Time start{};  ///< the time when the shard begins
+  ReplayLimits replay_limits{};
 };
 
 /// A connection that a listener accepted.

@@ -87,8 +87,9 @@ class Core {
     uint8_t options = 0;
     uint32_t subscription_id = 0;
   };
-  /// Where a delivery comes from: a publish, or the replay of retained messages.
-  enum class Source : uint8_t { live, replay };
+  /// Where a delivery comes from: a publish that matches a subscription, a shared group that chose
+  /// this session, or the replay of retained messages.
+  enum class Source : uint8_t { live, group, replay };
   /// What came of writing a PUBLISH.
   enum class Written : uint8_t { yes, no_room, too_large };
 

@@ -33,6 +33,8 @@ bool Core::enqueue(Session& session, Delivery delivery, Source source) {
     op.message = delivery.message;
     op.bits = static_cast<uint8_t>(delivery.qos_bits | delivery.retain << 2);
   }
+  // What a group gives does not wait for a replay: it says nothing of whether the message comes for
+  // the session's own subscription as well.
   if (source == Source::live && session.replays != nullptr && hold_back(session, delivery)) {
     return true;
   }

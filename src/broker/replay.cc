@@ -3,7 +3,6 @@
 
 #include "base/hash.h"
 #include "broker/core.h"
-#include "broker/limits.h"
 #include "mqtt/topic.h"
 
 // Retained messages for new subscriptions. The shard that holds them walks its store in pages; the
@@ -39,7 +38,7 @@ bool Core::start_replay(SessionId id, Session& session, Replay replay) {
 /// Begins replays whose turn has come.
 void Core::next_replays(SessionId id, Session& session) {
   Replays& replays = *session.replays;
-  while (replays.list.size() < kReplaysActive && !replays.later.empty()) {
+  while (replays.list.size() < setup_.replay_limits.active && !replays.later.empty()) {
     Replay replay = replays.later.pop_front();
     if (!still_subscribed(session, replay)) {
       if (replay.subscribing != 0) subscribe_step(session, replay.subscribing);
@@ -134,7 +133,7 @@ void Core::release_cursor(Replay& replay) {
 /// Asks for the next page when the session has little left to send.
 void Core::pump_replays(Session& session) {
   if (session.replays == nullptr || !session.online()) return;
-  if (session.pending.size() + session.waiting.size() >= kReplayPage) return;
+  if (session.pending.size() + session.waiting.size() >= setup_.replay_limits.page) return;
   for (Replay& replay : session.replays->list) {
     if (replay.waiting || !replay.cursor) continue;
     replay.waiting = true;
@@ -162,7 +161,7 @@ void Core::send_page(ReplayId cursor, SessionRef to, uint32_t request) {
   page->from = setup_.shard;
   page->request = request;
   page->replay = cursor;
-  page->more = retained_.next(cursor, kReplayPage, now_.wall_ms, page->messages);
+  page->more = retained_.next(cursor, setup_.replay_limits.page, now_.wall_ms, page->messages);
   if (to.shard != setup_.shard) {
     for (const auto& message : page->messages) message->share_across_shards();
   }
@@ -249,7 +248,7 @@ bool Core::hold_back(Session& session, Delivery& delivery) {
   Replays& replays = *session.replays;
   const auto running = [](const Replay& replay) { return replay.request != 0; };
   if (std::none_of(replays.list.begin(), replays.list.end(), running)) return false;
-  if (!replays.overtaking && replays.held.size() < kReplayHeldMax) {
+  if (!replays.overtaking && replays.held.size() < setup_.replay_limits.held) {
     replays.held.push_back(std::move(delivery));
     return true;
   }
@@ -272,7 +271,7 @@ void Core::overtake(SessionId id, Session& session, Replay& replay, const Messag
   if (!mqtt::topic_matches(replay.filter, message.topic())) return;
   const uint64_t topic = hash64(message.topic(), setup_.hash_seed);
   if (std::find(replay.seen.begin(), replay.seen.end(), topic) != replay.seen.end()) return;
-  if (replay.seen.size() < kReplaySeenMax) {
+  if (replay.seen.size() < setup_.replay_limits.seen) {
     replay.seen.push_back(topic);
     return;
   }

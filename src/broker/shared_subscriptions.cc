@@ -234,7 +234,7 @@ bool Core::deliver_from_group(mail::GroupDeliver& from) {
     delivery.extra = Delivery::kExtra | id.index;
   }
   const bool durable = !session->clean && delivery.qos() != Qos::at_most_once;
-  return enqueue(*session, std::move(delivery)) && durable && keeps();
+  return enqueue(*session, std::move(delivery), Source::group) && durable && keeps();
 }
 
 /// The session ends: what a group gave it and it has not acknowledged goes back, except QoS 2 that

@@ -54,7 +54,8 @@ Network::Network(const Setup& setup)
                             .store = setup.disk,
                             .hash_seed = setup.seed,
                             .random_seed = setup.seed + i,
-                            .start = now_.time});
+                            .start = now_.time,
+                            .replay_limits = setup.replay_limits});
     shards_.push_back(std::move(shard));
   }
 }

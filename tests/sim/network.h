@@ -49,6 +49,7 @@ class Network {
     uint64_t seed = 0;
     Now start{};
     Logger* log = nullptr;
+    broker::ReplayLimits replay_limits;
   };
 
   explicit Network(const Setup& setup);

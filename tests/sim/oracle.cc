@@ -341,6 +341,23 @@ void Oracle::check_session(const Generation& session) {
   }
 }
 
+/// Whoever asks for retained messages has the last one of each topic: as a replay, as a live
+/// message, and also when it was published just while the subscription was made.
+void Oracle::check_last_values(const Generation& session,
+                               const std::vector<const Publication*>& last) {
+  for (const Publication* of : last) {
+    for (const Interest& each : session.interests) {
+      if (!each.group.empty() || each.certain_from == kNever || each.certain_until != kNever)
+        continue;
+      if (each.options.retain_handling != mqtt::RetainHandling::send) continue;
+      if (!wants(each, *of) || is_own(session, each, *of)) continue;
+      if (!is_acknowledged(each.options.qos) || session.receipts.contains(of->number)) continue;
+      return fail(fmt::format("client {} never receives {}, the last one, for \"{}\"",
+                              session.client, name(*of), each.filter));
+    }
+  }
+}
+
 /// Somebody in the group has what all of its members that stayed should have.
 void Oracle::check_group(const std::string& group, const std::string& filter) {
   for (const Publication& of : publications_) {
@@ -368,14 +385,32 @@ void Oracle::check_group(const std::string& group, const std::string& filter) {
 void Oracle::check_at_rest() {
   tick();
   if (allowed_.drops) return;
+  std::vector<const Publication*> last;
+  for (const std::string& topic : retained_topics()) {
+    const std::vector<const Publication*> values = last_values(topic);
+    if (values.size() != 1) continue;  // Two may have been published at the same time.
+    const Publication& of = *values.front();
+    const bool stays = of.acknowledged && is_acknowledged(of.qos) && !of.is_empty && !of.expires;
+    if (stays && !of.is_will) last.push_back(&of);
+  }
   std::set<std::pair<std::string, std::string>> groups;
   for (const Generation& session : generations_) {
     for (const Interest& each : session.interests) {
       if (!each.group.empty()) groups.emplace(each.group, each.filter);
     }
-    if (session.ended == kNever) check_session(session);
+    if (session.ended != kNever) continue;
+    check_session(session);
+    check_last_values(session, last);
   }
   for (const auto& [group, filter] : groups) check_group(group, filter);
+}
+
+std::set<std::string> Oracle::retained_topics() const {
+  std::set<std::string> topics;
+  for (const Publication& of : publications_) {
+    if (of.retain && of.sent > epoch_) topics.insert(of.topic);
+  }
+  return topics;
 }
 
 /// Retained publications that no later one has replaced for certain.
@@ -406,11 +441,7 @@ bool Oracle::may_be_empty(const std::string& topic) const {
 
 void Oracle::check_retained(const std::map<std::string, std::string>& found) {
   tick();
-  std::set<std::string> topics;
-  for (const Publication& of : publications_) {
-    if (of.retain && of.sent > epoch_) topics.insert(of.topic);
-  }
-  for (const std::string& topic : topics) {
+  for (const std::string& topic : retained_topics()) {
     const auto at = found.find(topic);
     check_value(topic, at == found.end() ? nullptr : &at->second, "with the broker");
   }

@@ -164,11 +164,13 @@ class Oracle {
   void check_replay(const Generation& session, const Publication& of, const Arrival& arrival);
   void check_copies(const Generation& session, const Publication& of);
   void check_session(const Generation& session);
+  void check_last_values(const Generation& session, const std::vector<const Publication*>& last);
   void check_queue(const Generation& session, const SessionOnDisk* kept);
   void check_value(const std::string& topic, const std::string* value, std::string_view where);
   void check_group(const std::string& group, const std::string& filter);
   [[nodiscard]] bool must_have(const Generation& session, const Interest& interest,
                                const Publication& of) const;
+  [[nodiscard]] std::set<std::string> retained_topics() const;
   [[nodiscard]] std::vector<const Publication*> last_values(const std::string& topic) const;
   [[nodiscard]] bool may_be_empty(const std::string& topic) const;
 

@@ -27,9 +27,9 @@ constexpr std::array kWeights = {
 
 /// Where subscribing and publishing meet.
 constexpr std::array kNarrowWeights = {
-    Weight{Kind::connect, 10}, Weight{Kind::connect_clean, 6}, Weight{Kind::drop, 4},
-    Weight{Kind::publish, 40}, Weight{Kind::subscribe, 40},    Weight{Kind::unsubscribe, 12},
-    Weight{Kind::calm, 2},
+    Weight{Kind::connect, 10},     Weight{Kind::connect_clean, 6}, Weight{Kind::drop, 4},
+    Weight{Kind::publish, 40},     Weight{Kind::subscribe, 40},    Weight{Kind::meet, 20},
+    Weight{Kind::unsubscribe, 12}, Weight{Kind::calm, 2},
 };
 
 Kind pick(std::span<const Weight> weights, Random& random) {
@@ -46,10 +46,10 @@ Kind pick(std::span<const Weight> weights, Random& random) {
 }  // namespace
 
 std::string_view name(Kind kind) {
-  constexpr std::array<std::string_view, 18> kNames = {
-      "connect",   "connect clean", "disconnect", "drop",   "publish", "publish many",
-      "subscribe", "unsubscribe",   "ping",       "lazy",   "busy",    "slow",
-      "vandal",    "pass time",     "long time",  "reload", "crash",   "calm"};
+  constexpr std::array<std::string_view, 19> kNames = {
+      "connect",   "connect clean", "disconnect", "drop",  "publish", "publish many", "subscribe",
+      "meet",      "unsubscribe",   "ping",       "lazy",  "busy",    "slow",         "vandal",
+      "pass time", "long time",     "reload",     "crash", "calm"};
   return kNames.at(static_cast<size_t>(kind));
 }
 
@@ -70,6 +70,7 @@ Plan make_plan(uint64_t seed) {
   plan.short_queues = random.one_in(8);
   plan.queue_qos0 = random.one_in(4);
   plan.is_v2_0 = random.one_in(3);
+  plan.short_replays = random.one_in(2);
   plan.is_narrow = random.one_in(3);
   constexpr std::array<unsigned, 5> kWindows = {20, 1, 2, 5, 0};
   plan.windows = {kWindows.at(random.below(5)), kWindows.at(random.below(5))};

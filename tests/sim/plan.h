@@ -18,6 +18,7 @@ struct Event {
     publish,
     publish_many,
     subscribe,
+    meet,  ///< a retained message is published while somebody subscribes to its topic, a new one
     unsubscribe,
     ping,
     lazy,       ///< keeps acknowledgements back
@@ -48,6 +49,7 @@ struct Plan {
   bool short_queues = false;
   bool queue_qos0 = false;
   bool is_v2_0 = false;
+  bool short_replays = false;     ///< pages of a message or two, little is held back meanwhile
   bool is_narrow = false;         ///< all that happens is about a topic or two, mostly retained
   std::vector<unsigned> windows;  ///< max_inflight_messages, the first at the start
   unsigned steps = 0;             ///< at most so many between two events

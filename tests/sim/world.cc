@@ -67,6 +67,16 @@ std::shared_ptr<const config::Config> World::make_config(unsigned window) const 
   return std::make_shared<const config::Config>(std::move(config));
 }
 
+broker::ReplayLimits World::replay_limits() const {
+  if (!plan_.short_replays) return {};
+  // Each way out of a replay that is too long, with few messages.
+  Random random(plan_.seed);
+  return {.page = static_cast<size_t>(random.between(1, 3)),
+          .active = static_cast<size_t>(random.between(1, 3)),
+          .held = static_cast<size_t>(random.between(0, 4)),
+          .seen = static_cast<size_t>(random.between(0, 2))};
+}
+
 void World::start_broker() {
   if (network_) now_ = network_->now();
   network_.reset();
@@ -76,7 +86,8 @@ void World::start_broker() {
                                                       .disk = disk_.get(),
                                                       .seed = plan_.seed,
                                                       .start = now_,
-                                                      .log = log_});
+                                                      .log = log_,
+                                                      .replay_limits = replay_limits()});
   for (Client& client : clients_) client.use(network_.get());
 }
 
@@ -122,6 +133,9 @@ void World::carry_out(const Event& event) {
       break;
     case Kind::subscribe:
       subscribe(client, random);
+      break;
+    case Kind::meet:
+      meet(client, fmt::format("m/{}", event.seed % 1'000'000), random);
       break;
     case Kind::unsubscribe:
       client.unsubscribe(client.some_filter(random));
@@ -225,6 +239,18 @@ void World::subscribe(Client& client, Random& random) {
     if (!is_double) filters.emplace_back(std::move(filter), options);
   }
   client.subscribe(filters, random.one_in(3));
+}
+
+void World::meet(Client& client, const std::string& topic, Random& random) {
+  Client& other = clients_[random.below(clients_.size())];
+  Publication publication;
+  publication.topic = topic;
+  publication.retain = true;
+  publication.qos = random.one_in(2) ? Qos::at_least_once : Qos::exactly_once;
+  const bool subscribes_first = random.one_in(2);
+  if (subscribes_first) other.subscribe({{topic, {.qos = publication.qos}}}, false);
+  client.publish(std::move(publication), random);
+  if (!subscribes_first) other.subscribe({{topic, {.qos = Qos::at_least_once}}}, false);
 }
 
 /// Somebody connects, is let in or not, and sends bytes that make no sense or almost do.

@@ -34,6 +34,7 @@ class World {
   void connect(Client& client, bool clean, Random& random);
   void publish(Client& client, Random& random);
   void subscribe(Client& client, Random& random);
+  void meet(Client& client, const std::string& topic, Random& random);
   void vandalise(Random& random);
   void crash(Random& random);
   void reload();
@@ -48,6 +49,7 @@ class World {
   void clear_away(Random& random);
   void start_broker();
   [[nodiscard]] std::shared_ptr<const config::Config> make_config(unsigned window) const;
+  [[nodiscard]] broker::ReplayLimits replay_limits() const;
 
   const Plan& plan_;
   NullLogger nobody_;
