@@ -274,7 +274,8 @@ class Core {
   Replay* find_replay(Session& session, uint32_t request);
   [[nodiscard]] bool awaits_page(const Session& session, ShardId keeper,
                                  const mqtt::Message& message) const;
-  [[nodiscard]] bool comes_live(const Session& session, const mqtt::Message& message) const;
+  [[nodiscard]] bool comes_live(const Session& session, const Replay& replay,
+                                const mqtt::Message& message) const;
   bool hold_back(Session& session, Delivery& delivery);
   void overtake(SessionId id, Session& session, Replay& replay, const mqtt::Message& message);
   void release_held(Session& session);

@@ -29,6 +29,7 @@ bool Core::start_replay(SessionId id, Session& session, Replay replay) {
     replay.shard = home(replay.filter);
     if (replay.shard == setup_.shard) replay.subscribing = 0;  // answered within this turn
   }
+  replay.held_before = static_cast<uint32_t>(session.replays->held.size());
   const bool waits = replay.subscribing != 0;
   session.replays->later.push_back(std::move(replay));
   next_replays(id, session);
@@ -123,6 +124,10 @@ void Core::end_replays(Session& session) {
 void Core::release_held(Session& session) {
   Ring<Delivery>& held = session.replays->held;
   while (!held.empty()) line_up(session, held.pop_front());
+  for (Replay& replay : session.replays->list) replay.held_before = 0;
+  for (size_t i = 0; i < session.replays->later.size(); ++i) {
+    session.replays->later[i].held_before = 0;
+  }
 }
 
 void Core::release_cursor(Replay& replay) {
@@ -182,7 +187,7 @@ void Core::on_replay_page(mail::ReplayPage& page) {
     if (std::find(replay->seen.begin(), replay->seen.end(), topic) != replay->seen.end()) continue;
     if (setup_.authorizer != nullptr && !may_read(*session, message->topic())) continue;
     if (options.no_local && message->origin() == session->client_hash) continue;
-    if (comes_live(*session, *message)) continue;
+    if (comes_live(*session, *replay, *message)) continue;
     Delivery delivery;
     delivery.qos_bits = mqtt::value(delivery_qos(message->qos(), options.qos)) & 3U;
     delivery.retain = 1;  // [MQTT-3.3.1-8]
@@ -209,14 +214,16 @@ void Core::on_replay_page(mail::ReplayPage& page) {
   pump_replays(*session);
 }
 
-/// Does a retained message follow a live one of its publisher that waits for the replay? Then it
-/// was published after the subscription and comes live itself: sent as retained it would run ahead
-/// of what was published before it.
-bool Core::comes_live(const Session& session, const Message& message) const {
+/// Does a retained message follow a live one of its publisher that came since the subscription and
+/// waits for the replay? Then it comes live itself: sent as retained it would run ahead of what was
+/// published before it.
+bool Core::comes_live(const Session& session, const Replay& replay, const Message& message) const {
   const auto& held = session.replays->held;
-  return std::any_of(held.begin(), held.end(), [&message](const Delivery& live) {
-    return message.follows(*live.message) && live.message->topic() == message.topic();
-  });
+  for (size_t i = replay.held_before; i < held.size(); ++i) {
+    const Message& live = *held[i].message;
+    if (message.follows(live) && live.topic() == message.topic()) return true;
+  }
+  return false;
 }
 
 Replay* Core::find_replay(Session& session, uint32_t request) {

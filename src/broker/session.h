@@ -44,6 +44,7 @@ struct Replay {
   uint8_t options = 0;
   uint32_t subscription_id = 0;
   uint32_t request = 0;      ///< echoed in pages; 0: at rest, its connection is gone
+  uint32_t held_before = 0;  ///< of Replays::held: what came live before the subscription
   uint32_t subscribing = 0;  ///< the SUBSCRIBE whose SUBACK waits for the first page; 0: none
   ShardId shard{};           ///< asked now
   uint8_t shards_left = 0;   ///< to ask after it
