@@ -1,0 +1,159 @@
+#include "auth/acl_file.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/core.h>
+
+#include "mqtt/topic.h"
+
+namespace tombo::auth {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\n\v\f\r";
+
+std::string_view without_blanks_behind(std::string_view text) {
+  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
+}
+
+std::string_view without_blanks(std::string_view text) {
+  text = without_blanks_behind(text);
+  return text.substr(std::min(text.find_first_not_of(kBlanks), text.size()));
+}
+
+std::string_view without_spaces_before(std::string_view text) {
+  return text.substr(std::min(text.find_first_not_of(' '), text.size()));
+}
+
+/// Takes the next word off the front of `rest`, with the one space behind it.
+std::string_view take_word(std::string_view& rest) {
+  rest = without_spaces_before(rest);
+  const std::string_view word = rest.substr(0, rest.find(' '));
+  rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+  return word;
+}
+
+std::optional<Rights> rights_of(std::string_view word) {
+  if (word == "read") return kReadRight;
+  if (word == "write") return kWriteRight;
+  if (word == "readwrite") return Rights{kReadRight | kWriteRight};
+  if (word == "deny") return kDenied;
+  return std::nullopt;
+}
+
+/// Could a name in place of `%c` or `%u` be taken for a filter that matches more than itself?
+bool is_dangerous(std::string_view name) {
+  return name.find_first_of("+#") != std::string_view::npos;
+}
+
+}  // namespace
+
+/// Reads line by line into an AclFile.
+class AclFile::Parser {
+ public:
+  Parser(AclFile& file, std::string_view name)
+      : file_(file), name_(name), section_(file.anonymous_) {}
+
+  Result<void> run(std::string_view text) {
+    if (text.size() > kAclFileBytesMax) {
+      return Error{
+          fmt::format("Error: acl_file \"{}\" is larger than {} bytes.", name_, kAclFileBytesMax)};
+    }
+    for (size_t number = 1; !text.empty(); ++number) {
+      const size_t end = std::min(text.find('\n'), text.size());
+      if (Result<void> done = take_line(without_blanks_behind(text.substr(0, end))); !done) {
+        return Error{fmt::format("{}\nError found at {}:{}.", done.error().text, name_, number),
+                     done.error().code};
+      }
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return {};
+  }
+
+ private:
+  [[nodiscard]] Error fault(std::string_view what) const {
+    return Error{fmt::format("Error: {} in acl_file \"{}\".", what, name_)};
+  }
+
+  Result<void> take_line(std::string_view line) {
+    if (line.starts_with('#')) return {};
+    std::string_view rest = line;
+    const std::string_view keyword = take_word(rest);
+    if (keyword.empty()) return {};
+    if (keyword == "topic" || keyword == "pattern") return take_rule(rest, keyword == "pattern");
+    if (keyword == "user") return take_user(rest);
+    return Error{fmt::format("Error: Invalid line in acl_file \"{}\": {}.", name_, line)};
+  }
+
+  Result<void> take_user(std::string_view rest) {
+    const std::string_view user = without_blanks(rest);
+    if (user.empty()) return fault("Missing username");
+    const auto known = file_.users_.find(user);
+    if (known != file_.users_.end()) {
+      section_ = known->second;
+      return {};
+    }
+    section_ = file_.tree_.add_root();
+    file_.users_.emplace(user, section_);
+    return {};
+  }
+
+  Result<void> take_rule(std::string_view rest, bool is_pattern) {
+    const std::string_view first = take_word(rest);
+    if (first.empty()) return fault("Empty topic");
+    std::string_view filter = without_spaces_before(rest);
+    Rights rights = kReadRight | kWriteRight;
+    if (filter.empty()) {
+      filter = first;  // A single word is the filter, also when it is "deny".
+    } else if (const std::optional<Rights> named = rights_of(first)) {
+      rights = *named;
+    } else {
+      return fault(fmt::format("Invalid topic access type \"{}\"", first));
+    }
+    if (!mqtt::valid_topic_filter(filter) || mqtt::level_count(filter) > kAclLevelsMax) {
+      return fault(fmt::format("Invalid ACL topic \"{}\"", filter));
+    }
+    file_.tree_.add(is_pattern ? file_.patterns_ : section_, filter, rights, is_pattern);
+    file_.has_patterns_ = file_.has_patterns_ || is_pattern;
+    ++file_.rules_;
+    return {};
+  }
+
+  AclFile& file_;
+  std::string_view name_;
+  AclTree::Root section_;
+};
+
+Result<AclFile> AclFile::parse(std::string_view text, std::string_view name) {
+  AclFile file;
+  if (Result<void> done = Parser(file, name).run(text); !done) return done.error();
+  return file;
+}
+
+AclFile::Verdict AclFile::check(const broker::Identity& identity, broker::Access access,
+                                std::string_view topic) const {
+  Verdict verdict;
+  if (access != broker::Access::read && access != broker::Access::write) {
+    verdict.is_allowed = true;
+    return verdict;
+  }
+  const auto wanted = static_cast<Rights>(access);
+  const auto settled = [&](AclTree::Root root) {
+    const AclTree::Found found =
+        tree_.find(root, topic, {.client_id = identity.client_id, .user_name = identity.user_name});
+    verdict.nodes_visited += found.nodes_visited;
+    verdict.is_allowed = (found.rights & kDenied) == 0 && (found.rights & wanted) != 0;
+    return verdict.is_allowed || (found.rights & kDenied) != 0;
+  };
+  if (identity.user_name.empty()) {
+    if (settled(anonymous_)) return verdict;
+  } else if (const auto user = users_.find(identity.user_name); user != users_.end()) {
+    if (settled(user->second)) return verdict;
+  }
+  if (!has_patterns_) return verdict;
+  verdict.is_dangerous_name = is_dangerous(identity.client_id) || is_dangerous(identity.user_name);
+  if (!verdict.is_dangerous_name) settled(patterns_);
+  return verdict;
+}
+
+}  // namespace tombo::auth

@@ -1,0 +1,105 @@
+#include "auth/acl_tree.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "mqtt/topic.h"
+
+namespace tombo::auth {
+
+/// A look-up under way. `at` in enter() is where the next level of the topic begins, and npos
+/// behind the last one.
+struct AclTree::Walk {
+  std::string_view topic;
+  Names names;
+  Found found{};
+};
+
+size_t AclTree::EdgeHash::operator()(const Edge& edge) const {
+  return hash64(edge.level, edge.parent);
+}
+
+uint32_t AclTree::add_node() {
+  nodes_.emplace_back();
+  return static_cast<uint32_t>(nodes_.size() - 1);
+}
+
+void AclTree::add(Root root, std::string_view filter, Rights rights, bool is_pattern) {
+  DCHECK(mqtt::valid_topic_filter(filter));
+  uint32_t node = root;
+  std::string_view level;
+  for (mqtt::LevelReader levels(filter); levels.next(level);) {
+    if (level == "#") {
+      nodes_[node].below |= rights;
+      return;
+    }
+    node = child_or_add(node, level, is_pattern);
+  }
+  nodes_[node].here |= rights;
+}
+
+uint32_t AclTree::child_or_add(uint32_t node, std::string_view level, bool is_pattern) {
+  uint32_t Node::*special = nullptr;
+  if (level == "+") special = &Node::any;
+  if (is_pattern && level == "%c") special = &Node::client_id;
+  if (is_pattern && level == "%u") special = &Node::user_name;
+  if (special != nullptr) {
+    if (nodes_[node].*special == kNone) {
+      const uint32_t fresh = add_node();
+      nodes_[node].*special = fresh;
+    }
+    return nodes_[node].*special;
+  }
+  if (const auto known = edges_.find(Edge{node, level}); known != edges_.end()) {
+    return known->second;
+  }
+  const uint32_t fresh = add_node();
+  edges_.emplace(StoredEdge{node, std::string(level)}, fresh);
+  nodes_[node].has_children = true;
+  return fresh;
+}
+
+AclTree::Found AclTree::find(Root root, std::string_view topic, const Names& names) const {
+  Walk walk{.topic = topic, .names = names};
+  if (!topic.starts_with('$')) {
+    enter(walk, root, 0);
+    return walk.found;
+  }
+  // Only filters that begin with `$` themselves match: no wildcard and no name in the first level.
+  ++walk.found.nodes_visited;
+  const size_t end = topic.find('/');
+  const auto child = edges_.find(Edge{root, topic.substr(0, end)});
+  if (child == edges_.end()) return walk.found;
+  enter(walk, child->second, end == std::string_view::npos ? end : end + 1);
+  return walk.found;
+}
+
+/// Adds up what the node and those below it say of the topic from `at` on. As deep as filters are.
+void AclTree::enter(Walk& walk, uint32_t node, size_t at) const {
+  const Node& here = nodes_[node];
+  ++walk.found.nodes_visited;
+  walk.found.rights |= here.below;  // `a/#` matches `a`, too.
+  if (at == std::string_view::npos) {
+    walk.found.rights |= here.here;
+    return;
+  }
+  if ((walk.found.rights & kDenied) != 0) return;
+  const size_t end = walk.topic.find('/', at);
+  const size_t next = end == std::string_view::npos ? end : end + 1;
+  if (here.has_children) {
+    const auto child = edges_.find(Edge{node, walk.topic.substr(at, end - at)});
+    if (child != edges_.end()) enter(walk, child->second, next);
+  }
+  if (here.any != kNone) enter(walk, here.any, next);
+  if (here.client_id != kNone) enter_name(walk, here.client_id, walk.names.client_id, at);
+  if (here.user_name != kNone) enter_name(walk, here.user_name, walk.names.user_name, at);
+}
+
+/// A name may hold `/` and then stands for several levels.
+void AclTree::enter_name(Walk& walk, uint32_t node, std::string_view name, size_t at) const {
+  const std::string_view rest = walk.topic.substr(at);
+  if (name.empty() || !rest.starts_with(name)) return;
+  if (rest.size() == name.size()) return enter(walk, node, std::string_view::npos);
+  if (rest[name.size()] == '/') enter(walk, node, at + name.size() + 1);
+}
+
+}  // namespace tombo::auth

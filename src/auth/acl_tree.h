@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "broker/ports/authorizer.h"
+
+namespace tombo::auth {
+
+/// What a rule of an acl_file says of the topics that its filter matches. Bits.
+using Rights = uint8_t;
+inline constexpr Rights kReadRight = static_cast<Rights>(broker::Access::read);
+inline constexpr Rights kWriteRight = static_cast<Rights>(broker::Access::write);
+inline constexpr Rights kDenied = 0x80;
+
+/// Topic filters with rights, compiled for one question: which rights do the filters below a root
+/// that match a topic have together?  Built once, then read by all shards.
+/// A filter is a path of levels from a root; filters with a common beginning share it. A look-up
+/// follows the topic's levels, at each node on to the child of that name, `+`, and in patterns the
+/// client id or user name: never more nodes than there are, and as a rule as many as the topic has
+/// levels, however many filters there are.
+/// Bound: a node for each level of each filter; a look-up goes at most kAclLevelsMax deep.
+class AclTree {
+ public:
+  using Root = uint32_t;
+
+  /// Whose name stands for `%c` and `%u`; an empty user name matches no `%u`.
+  struct Names {
+    std::string_view client_id;
+    std::string_view user_name;
+  };
+
+  /// What a look-up found, and what it took.
+  struct Found {
+    Rights rights = 0;
+    uint32_t nodes_visited = 0;
+  };
+
+  Root add_root() { return add_node(); }
+
+  /// `filter` is valid. With `is_pattern`, levels `%c` and `%u` stand for names.
+  void add(Root root, std::string_view filter, Rights rights, bool is_pattern);
+
+  /// The rights of all matching filters below `root`; those that come after one that says kDenied
+  /// may be missing.
+  [[nodiscard]] Found find(Root root, std::string_view topic, const Names& names) const;
+
+  [[nodiscard]] size_t node_count() const { return nodes_.size(); }
+
+ private:
+  static constexpr uint32_t kNone = 0;  // The first root is nobody's child.
+
+  struct Node {
+    uint32_t any = kNone;        // Child `+`.
+    uint32_t client_id = kNone;  // Child `%c`.
+    uint32_t user_name = kNone;  // Child `%u`.
+    Rights here = 0;             // Of filters that end here.
+    Rights below = 0;            // Of filters that end in `#` here.
+    bool has_children = false;   // Plain ones.
+  };
+
+  struct Edge {
+    uint32_t parent;
+    std::string_view level;
+  };
+
+  struct StoredEdge {
+    uint32_t parent;
+    std::string level;
+
+    operator Edge() const { return {parent, level}; }  // NOLINT(google-explicit-constructor): a key
+  };
+
+  struct EdgeHash {
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard's name.
+    size_t operator()(const Edge& edge) const;
+  };
+
+  struct EdgeEqual {
+    using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard's name.
+
+    bool operator()(const Edge& a, const Edge& b) const {
+      return a.parent == b.parent && a.level == b.level;
+    }
+  };
+
+  struct Walk;
+
+  uint32_t add_node();
+  uint32_t child_or_add(uint32_t node, std::string_view level, bool is_pattern);
+  void enter(Walk& walk, uint32_t node, size_t at) const;
+  void enter_name(Walk& walk, uint32_t node, std::string_view name, size_t at) const;
+
+  std::vector<Node> nodes_;
+  std::unordered_map<StoredEdge, uint32_t, EdgeHash, EdgeEqual> edges_;
+};
+
+}  // namespace tombo::auth
