@@ -57,7 +57,8 @@ class AclFile::Parser {
   Result<void> run(std::string_view text) {
     if (text.size() > kAclFileBytesMax) {
       return Error{
-          fmt::format("Error: acl_file \"{}\" is larger than {} bytes.", name_, kAclFileBytesMax)};
+          fmt::format("Error: acl_file \"{}\" is larger than {} bytes.", name_, kAclFileBytesMax),
+          kInvalidAclFile};
     }
     for (size_t number = 1; !text.empty(); ++number) {
       const size_t end = std::min(text.find('\n'), text.size());
@@ -72,7 +73,7 @@ class AclFile::Parser {
 
  private:
   [[nodiscard]] Error fault(std::string_view what) const {
-    return Error{fmt::format("Error: {} in acl_file \"{}\".", what, name_)};
+    return Error{fmt::format("Error: {} in acl_file \"{}\".", what, name_), kInvalidAclFile};
   }
 
   Result<void> take_line(std::string_view line) {
@@ -82,7 +83,10 @@ class AclFile::Parser {
     if (keyword.empty()) return {};
     if (keyword == "topic" || keyword == "pattern") return take_rule(rest, keyword == "pattern");
     if (keyword == "user") return take_user(rest);
-    return Error{fmt::format("Error: Invalid line in acl_file \"{}\": {}.", name_, line)};
+    const auto length = static_cast<size_t>(keyword.data() + keyword.size() - line.data());
+    return Error{
+        fmt::format("Error: Invalid line in acl_file \"{}\": {}.", name_, line.substr(0, length)),
+        kInvalidAclFile};
   }
 
   Result<void> take_user(std::string_view rest) {

@@ -16,6 +16,8 @@ namespace tombo::auth {
 
 /// Bytes of an acl_file at most.
 inline constexpr size_t kAclFileBytesMax = size_t{64} << 20;
+/// Exit status of the process that an invalid acl_file ends.
+inline constexpr int kInvalidAclFile = 3;
 /// Levels of a filter in an acl_file at most, as in Mosquitto.
 inline constexpr uint32_t kAclLevelsMax = 201;
 

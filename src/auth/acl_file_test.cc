@@ -147,8 +147,8 @@ TEST(AclFile, takes_filters_with_spaces_behind_the_word_for_the_access) {
 
 TEST(AclFile, says_what_is_wrong_and_where) {
   const std::string at_2 = "\nError found at a.acl:2.";
-  EXPECT_EQ(error_of("\nbogus x\n"), "Error: Invalid line in acl_file \"a.acl\": bogus x." + at_2);
-  EXPECT_EQ(error_of("\n # x\n"), "Error: Invalid line in acl_file \"a.acl\":  # x." + at_2);
+  EXPECT_EQ(error_of("\nbogus x\n"), "Error: Invalid line in acl_file \"a.acl\": bogus." + at_2);
+  EXPECT_EQ(error_of("\n # x\n"), "Error: Invalid line in acl_file \"a.acl\":  #." + at_2);
   EXPECT_EQ(error_of("\ntopic"), "Error: Empty topic in acl_file \"a.acl\"." + at_2);
   EXPECT_EQ(error_of("\nuser  "), "Error: Missing username in acl_file \"a.acl\"." + at_2);
   EXPECT_EQ(error_of("\ntopic raed a"),

@@ -43,10 +43,10 @@ struct BrokerSetup {
   InterestTable* interest = nullptr;  ///< shared by all shards; may be null with one shard
   Logger* log = nullptr;              ///< this shard's own
   Store* store = nullptr;
-  Authenticator* authenticator = nullptr;  ///< null: allow_anonymous decides
-  Authorizer* authorizer = nullptr;        ///< null: everything is allowed
-  Admission* admission = nullptr;          ///< null: no broker-wide limits
-  uint64_t hash_seed = 0;                  ///< the same on all shards: homes depend on it
+  Authenticator* authenticator = nullptr;          ///< null: allow_anonymous decides
+  std::shared_ptr<const Authorizer> authorizer{};  ///< null: everything is allowed
+  Admission* admission = nullptr;                  ///< null: no broker-wide limits
+  uint64_t hash_seed = 0;                          ///< the same on all shards: homes depend on it
   uint64_t random_seed = 0;
   Time start{};  ///< the time when the shard begins
   ReplayLimits replay_limits{};

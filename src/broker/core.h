@@ -148,7 +148,7 @@ class Core {
   Logger& log() { return *setup_.log; }
 
   // on_mail.cc
-  void reconfigure(std::shared_ptr<const config::Config> config);
+  void reconfigure(mail::Reconfigure change);
 
   // handshake.cc: from the first byte to a client that may come in
   void on_connect_frame(Peer peer, const mqtt::Frame& frame);
@@ -178,8 +178,8 @@ class Core {
   void on_publish(Peer peer, const mqtt::Frame& frame);
   bool resolve_alias(Peer peer, mqtt::Publish& packet);
   bool check_publish(Peer peer, const mqtt::Publish& packet);
-  mqtt::Reason publish_verdict(const Session& session, const mqtt::Publish& packet,
-                               std::string_view topic) const;
+  mqtt::Reason publish_verdict(Session& session, const mqtt::Publish& packet,
+                               std::string_view topic);
   void refuse_publish(Peer peer, const mqtt::Publish& packet, mqtt::Reason reason);
   bool admit_window(Peer peer, const Session& session);
   void remember_received(Session& session, mqtt::PacketId id);
@@ -202,7 +202,7 @@ class Core {
   void collect_session(const Subscriber& subscriber, const mqtt::Message& message);
   void deliver_to(const Match& match, const SharedRef<const mqtt::Message>& message,
                   Delivered& result);
-  bool may_read(const Session& session, std::string_view topic) const;
+  bool may(Session& session, Access access, std::string_view topic);
   mqtt::Qos delivery_qos(mqtt::Qos published, mqtt::Qos subscribed) const;
   Delivery make_delivery(const Match& match, const SharedRef<const mqtt::Message>& message);
   void settle(AckToken token, const Delivered& result);

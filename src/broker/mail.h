@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "broker/ids.h"
 #include "broker/ports/authenticator.h"
+#include "broker/ports/authorizer.h"
 #include "broker/ports/transport_handle.h"
 #include "broker/stats.h"
 #include "config/config.h"
@@ -138,6 +139,7 @@ struct Inject {
 /// A new configuration is in force.
 struct Reconfigure {
   std::shared_ptr<const config::Config> config;
+  std::shared_ptr<const Authorizer> authorizer{};  ///< null: everything is allowed
 };
 
 /// Two steps of a clean stop: wills first, so that their receivers are still there, then goodbye.

@@ -268,11 +268,7 @@ void Core::publish_will(Session& session) {
   if (will == nullptr) return;
   const mqtt::Message& message = *will->message;
   if (is_broker_topic(message.topic())) return;
-  if (setup_.authorizer != nullptr &&
-      !setup_.authorizer->allowed({session.client_id, session.user_name, session.listener},
-                                  Access::write, message.topic())) {
-    return;
-  }
+  if (!may(session, Access::write, message.topic())) return;
   if (!will->has_expiry) return publish(will->message);
   publish(mqtt::Message::make(
       {.topic = message.topic(),

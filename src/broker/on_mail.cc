@@ -37,17 +37,18 @@ void Core::on_mail(Mail mail, Now now) {
           [this](std::unique_ptr<mail::AuthDecided>& decided) { on_auth_decided(*decided); },
           [this](const mail::Committed& committed) { on_committed(committed.number); },
           [this](const mail::Inject& inject) { publish(inject.message); },
-          [this](mail::Reconfigure& change) { reconfigure(std::move(change.config)); },
+          [this](mail::Reconfigure& change) { reconfigure(std::move(change)); },
           [this](const mail::Shutdown& stop) { shutdown(stop.step); },
       },
       mail);
 }
 
 /// The new configuration holds from here on. Connections keep what CONNACK promised them.
-void Core::reconfigure(std::shared_ptr<const config::Config> config) {
+void Core::reconfigure(mail::Reconfigure change) {
   const uint32_t before = setup_.config->retain_expiry_interval;
   const auto expiration_before = setup_.config->persistent_client_expiration;
-  setup_.config = std::move(config);
+  setup_.config = std::move(change.config);
+  setup_.authorizer = std::move(change.authorizer);
   if (setup_.config->persistent_client_expiration != expiration_before) {
     sessions_.for_each([this](Session& session) {
       if (!session.online()) arm_session_timer(session);

@@ -136,15 +136,11 @@ bool Core::check_publish(Peer peer, const mqtt::Publish& packet) {
 }
 
 /// What is answered with a reason while the connection lives on.
-Reason Core::publish_verdict(const Session& session, const mqtt::Publish& packet,
-                             std::string_view topic) const {
+Reason Core::publish_verdict(Session& session, const mqtt::Publish& packet,
+                             std::string_view topic) {
   if (is_broker_topic(topic) || topic.starts_with("$share/")) return Reason::not_authorized;
   if (topic.size() > mqtt::kStringBytesMax) return Reason::topic_name_invalid;  // mount point added
-  if (setup_.authorizer != nullptr &&
-      !setup_.authorizer->allowed({session.client_id, session.user_name, session.listener},
-                                  Access::write, topic)) {
-    return Reason::not_authorized;
-  }
+  if (!may(session, Access::write, topic)) return Reason::not_authorized;
   const uint32_t limit = config().message_size_limit;
   // [MQTT-3.4.2-1] Mosquitto says "packet too large", which PUBACK and PUBREC cannot.
   if (limit != 0 && packet.payload.size() > limit) return Reason::quota_exceeded;

@@ -61,9 +61,7 @@ Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
   LOG_TO(log(), LogType::subscribe, "{} {} {}", session.client_id, mqtt::value(options.qos),
          entry.filter);
   const std::string filter = mounted_filter(entry.filter, connection);
-  if (setup_.authorizer != nullptr &&
-      !setup_.authorizer->allowed({session.client_id, session.user_name, session.listener},
-                                  Access::subscribe, filter)) {
+  if (!may(session, Access::subscribe, filter)) {
     return connection.version == Version::v5 ? Reason::not_authorized : Reason::unspecified_error;
   }
   if (mqtt::is_shared(filter)) {

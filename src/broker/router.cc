@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "base/check.h"
 #include "broker/core.h"
@@ -193,16 +194,26 @@ void Core::collect_session(const Subscriber& subscriber, const Message& message)
 void Core::deliver_to(const Match& match, const SharedRef<const Message>& message,
                       Delivered& result) {
   Session& session = *sessions_.at_index(match.session);
-  if (setup_.authorizer != nullptr && !may_read(session, message->topic())) return;
+  if (!may(session, Access::read, message->topic())) return;
   result.matched = true;
   Delivery delivery = make_delivery(match, message);
   const bool durable = !session.clean && delivery.qos() != Qos::at_most_once;
   if (enqueue(session, std::move(delivery)) && durable && keeps()) result.stored = true;
 }
 
-bool Core::may_read(const Session& session, std::string_view topic) const {
-  return setup_.authorizer->allowed({session.client_id, session.user_name, session.listener},
-                                    Access::read, topic);
+bool Core::may(Session& session, Access access, std::string_view topic) {
+  if (setup_.authorizer == nullptr) return true;
+  const Decision decision = setup_.authorizer->decide(
+      {session.client_id, session.user_name, session.listener}, access, topic);
+  if (decision == Decision::allowed) return true;
+  // Mosquitto says it for every message.
+  if (decision == Decision::dangerous_name && !std::exchange(session.danger_logged, true)) {
+    const bool in_user_name = session.user_name.find_first_of("+#") != std::string::npos;
+    LOG_TO(log(), LogType::notice, "ACL denying access to client with dangerous {} \"{}\"",
+           in_user_name ? "username" : "client id",
+           in_user_name ? session.user_name : session.client_id);
+  }
+  return false;
 }
 
 Qos Core::delivery_qos(Qos published, Qos subscribed) const {

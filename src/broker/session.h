@@ -98,10 +98,11 @@ struct Session {
   uint32_t stamp_slot = 0;
   uint32_t next_request = 0;  ///< numbers replays and joins
   mqtt::PacketId last_packet_id;
-  bool ids_passed = false;   ///< an id under way was skipped: `inflight` is not in id order
-  bool drop_logged = false;  ///< "messages dropped" is said once per congestion
-  bool clean = true;         ///< ends with its connection
-  bool stored = false;       ///< the store knows it
+  bool ids_passed = false;     ///< an id under way was skipped: `inflight` is not in id order
+  bool drop_logged = false;    ///< "messages dropped" is said once per congestion
+  bool danger_logged = false;  ///< its name was refused, which is said once
+  bool clean = true;           ///< ends with its connection
+  bool stored = false;         ///< the store knows it
 
   [[nodiscard]] bool online() const { return static_cast<bool>(connection); }
 

@@ -73,6 +73,7 @@ struct ListenerConfig {
   std::optional<bool> allow_anonymous;             ///< Set only with per_listener_settings.
   std::optional<bool> allow_zero_length_clientid;  ///< Set only with per_listener_settings.
   std::optional<std::string> auto_id_prefix;       ///< Set only with per_listener_settings.
+  std::string acl_file;  ///< Path, empty = none. Set only with per_listener_settings.
 
   int64_t max_connections = -1;  ///< -1 = no limit.
   uint8_t max_qos = 2;
@@ -115,6 +116,7 @@ struct Config {
   std::string auto_id_prefix = "auto-";    ///< Ask auto_id_prefix_for().
   std::optional<bool> allow_anonymous;     ///< Ask anonymous_allowed().
   bool per_listener_settings = false;
+  std::string acl_file;  ///< Path, empty = none; ask acl_file_for().
 
   // Queues and windows towards a client. Bytes and counts: 0 = no limit.
   uint16_t max_inflight_messages = 20;  ///< 0 or 65535 = no limit; ask receive_maximum().
@@ -167,6 +169,11 @@ struct Config {
     if (listener.listener_auto_id_prefix) return *listener.listener_auto_id_prefix;
     if (per_listener_settings) return listener.auto_id_prefix.value_or("auto-");
     return auto_id_prefix;
+  }
+
+  /// The file with the rights of this listener's clients; empty: everything is allowed.
+  [[nodiscard]] const std::string& acl_file_for(const ListenerConfig& listener) const {
+    return per_listener_settings ? listener.acl_file : acl_file;
   }
 
   /// The receive maximum to announce and the window of QoS 1 and 2 messages towards a client.

@@ -34,6 +34,7 @@ TEST(Reload, of_the_same_files_changes_nothing) {
 // Those that Mosquitto documents as reloaded but leaves as they were are among them.
 TEST(Reload, applies_every_option_of_the_broker_that_is_documented_so) {
   const std::string_view lines[] = {
+      "acl_file /a",
       "allow_anonymous true",
       "allow_duplicate_messages false",
       "allow_zero_length_clientid false",
@@ -102,10 +103,12 @@ TEST(Reload, applies_every_option_of_a_listener_that_does_not_open_sockets) {
 
 TEST(Reload, applies_security_options_of_a_listener) {
   const std::string before = "per_listener_settings true\nlistener 1884\n";
-  const Reloaded result = reload_texts(
-      before,
-      before + "allow_anonymous true\nauto_id_prefix x\nallow_zero_length_clientid false\n");
-  EXPECT_EQ(result.changes.size(), 3u);
+  const Reloaded result =
+      reload_texts(before, before +
+                               "allow_anonymous true\nauto_id_prefix x\nallow_zero_length_clientid "
+                               "false\nacl_file /a\n");
+  EXPECT_EQ(result.changes.size(), 4u);
+  EXPECT_EQ(result.config.acl_file_for(result.config.listeners[0]), "/a");
   EXPECT_TRUE(result.config.anonymous_allowed(result.config.listeners[0]));
   EXPECT_EQ(result.config.auto_id_prefix_for(result.config.listeners[0]), "x");
 }

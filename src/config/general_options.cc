@@ -51,7 +51,13 @@ constexpr Option kOptions[] = {
    integer_option<&Config::threads, 0, kThreadsMax>(),
    "0 to 63 threads that serve clients. Also `--threads`."},
 
-  // Client ids and sessions.
+  // Client ids, sessions and rights.
+  {"acl_file", kSecurity, "none", kYes, kAll, kDiffers,
+   {ValueType::text, &replace_security_text<&Config::acl_file, &ListenerConfig::acl_file>,
+    &same_global<&Config::acl_file>, &copy_global<&Config::acl_file>,
+    &same_in_listener<&ListenerConfig::acl_file>},
+   "Read again on reload, at once for clients that are connected. A file with an error then "
+   "changes nothing: the old rules stay. At most 64 MiB. `%c` and `%u` stand for whole levels."},
   {"allow_anonymous", kSecurity, "false; true in local-only mode", kYes, kAll, kDiffers,
    security_boolean<&Config::allow_anonymous, &ListenerConfig::allow_anonymous>(),
    "`allow_anonymous false` is obeyed in local-only mode too; Mosquitto lets anonymous clients in "

@@ -128,6 +128,13 @@ Result<void> set_text(Draft& draft, std::string_view option, std::string_view re
   return replace_text<kField>(draft, option, rest);
 }
 
+/// For scope security: as replace_text, for the field that set_security_boolean would set.
+template <auto kGlobal, auto kListener>
+Result<void> replace_security_text(Draft& draft, std::string_view option, std::string_view rest) {
+  return draft.config.per_listener_settings ? replace_text<kListener>(draft, option, rest)
+                                            : replace_text<kGlobal>(draft, option, rest);
+}
+
 /// For scope security: the global field, or with per_listener_settings that of the listener.
 template <auto kGlobal, auto kListener>
 Result<void> set_security_boolean(Draft& draft, std::string_view option, std::string_view rest) {

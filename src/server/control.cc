@@ -10,6 +10,7 @@
 
 #include <fmt/core.h>
 
+#include "auth/access_control.h"
 #include "config/diff.h"
 #include "mqtt/message.h"
 #include "server/clock.h"
@@ -117,21 +118,26 @@ void Control::reload() {
   config::DiskFiles files;
   const Result<config::ParseOutcome> fresh =
       config::load(files, origin_.command_line, origin_.environment);
-  if (!fresh) {
-    log_error(log_, fresh.error());
-    log_.log(LogType::error, "Error: The configuration was not reloaded, the old one stays.");
-    return reopen_log();
-  }
+  if (!fresh) return refuse_reload(fresh.error());
   log_notices(log_, fresh->notices);
   config::Reloaded reloaded = config::reload(*config_, fresh->config);
+  Result<std::shared_ptr<const broker::Authorizer>> authorizer =
+      auth::load_access_control(reloaded.config, auth::read_acl_file);
+  if (!authorizer) return refuse_reload(authorizer.error());
   for (const config::Change& change : reloaded.changes) {
     log_.log(change.needs_restart ? LogType::warning : LogType::info, change.text());
   }
   config_ = std::make_shared<const config::Config>(std::move(reloaded.config));
   reopen_log();
   log_.set_types(config_->log.log_type);
-  server_.reconfigure(config_);
+  server_.reconfigure({config_, std::move(*authorizer)});
   plan_sys_update(read_clock());
+}
+
+void Control::refuse_reload(const Error& error) {
+  log_error(log_, error);
+  log_.log(LogType::error, "Error: The configuration was not reloaded, the old one stays.");
+  reopen_log();
 }
 
 void Control::reopen_log() {

@@ -60,7 +60,8 @@ net::ListenPlace place_of(const config::ListenerConfig& listener) {
 
 }  // namespace
 
-Server::Server(std::shared_ptr<const config::Config> config, LogSink& log_sink)
+Server::Server(std::shared_ptr<const config::Config> config, LogSink& log_sink,
+               const std::shared_ptr<const broker::Authorizer>& authorizer)
     : config_(std::move(config)),
       log_sink_(log_sink),
       admission_(*config_),
@@ -76,6 +77,7 @@ Server::Server(std::shared_ptr<const config::Config> config, LogSink& log_sink)
     setup.config = config_;
     setup.interest = interest_.get();
     setup.store = &store_;
+    setup.authorizer = authorizer;
     setup.admission = &admission_;
     setup.hash_seed = hash_seed;
     setup.random_seed = random_seed();
@@ -187,10 +189,10 @@ void Server::on_all_shards(const std::function<void(Shard&, size_t)>& order) {
   done->wait();
 }
 
-void Server::reconfigure(std::shared_ptr<const config::Config> config) {
-  config_ = std::move(config);
+void Server::reconfigure(const mail::Reconfigure& change) {
+  config_ = change.config;
   admission_.set_limits(*config_);
-  on_all_shards([this](Shard& shard, size_t /*index*/) { shard.reconfigure(config_); });
+  on_all_shards([&change](Shard& shard, size_t /*index*/) { shard.reconfigure(change); });
 }
 
 void Server::inject(std::vector<SharedRef<const mqtt::Message>> messages) {

@@ -34,7 +34,8 @@ namespace tombo::server {
 /// ```
 class Server {
  public:
-  Server(std::shared_ptr<const config::Config> config, LogSink& log_sink);
+  Server(std::shared_ptr<const config::Config> config, LogSink& log_sink,
+         const std::shared_ptr<const broker::Authorizer>& authorizer = nullptr);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
@@ -51,7 +52,7 @@ class Server {
   void stop();
 
   /// Hands a new configuration to all shards. Requires: the same listeners.
-  void reconfigure(std::shared_ptr<const config::Config> config);
+  void reconfigure(const broker::mail::Reconfigure& change);
 
   /// Publishes messages of the broker's own, also from the log's thread.
   void inject(std::vector<SharedRef<const mqtt::Message>> messages);

@@ -127,7 +127,7 @@ TEST_F(ServerTest, takes_over_limits_of_a_new_configuration) {
   start();
   TestClient first = client("first");
   settings.listeners[0].max_connections = 2;
-  server->reconfigure(std::make_shared<const config::Config>(settings));
+  server->reconfigure({std::make_shared<const config::Config>(settings)});
   EXPECT_EQ(client().connect("second"), kConnack);
 }
 

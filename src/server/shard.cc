@@ -234,11 +234,11 @@ void Shard::publish_stats() {
   stats_slot_.put(broker_.stats());
 }
 
-void Shard::reconfigure(const std::shared_ptr<const config::Config>& config) {
-  config_ = config;
-  log_.set_types(config->log.log_type);
-  for (Gate& gate : gates_) gate.listener.set_no_delay(config->set_tcp_nodelay);
-  broker_.on_mail(mail::Reconfigure{config}, now_);
+void Shard::reconfigure(mail::Reconfigure change) {
+  config_ = change.config;
+  log_.set_types(config_->log.log_type);
+  for (Gate& gate : gates_) gate.listener.set_no_delay(config_->set_tcp_nodelay);
+  broker_.on_mail(std::move(change), now_);
 }
 
 void Shard::close_listeners() {

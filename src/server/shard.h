@@ -79,7 +79,7 @@ class Shard {
   void add_listener(ListeningSocket listening);
   void close_listeners();
   void deliver(broker::Mail&& mail);
-  void reconfigure(const std::shared_ptr<const config::Config>& config);
+  void reconfigure(broker::mail::Reconfigure change);
   /// Ends the thread as soon as all connections are closed, or after `limit`.
   void finish(Duration limit);
 

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "auth/access_control.h"
 #include "config/files_in_memory.h"
 #include "config/parser.h"
 #include "scenario/packet_text.h"
@@ -124,6 +125,7 @@ std::vector<std::string> Stage::play(const Step& step) {
 bool Stage::play(const Command& command, std::string& error) {
   const std::string& name = command.words[0];
   const Words words = Words(command.words).subspan(1);
+  if (name == "acl") return add_file(command, error);
   if (name == "repeat") return repeat(command, error);
   if (name == "connect") return !words.empty() && connect(words[0], words.subspan(1), error);
   if (PacketText::knows(name)) return send_packet(name, words, error);
@@ -188,7 +190,29 @@ bool Stage::parse_config(const std::vector<std::string>& lines, std::string& err
     error = outcome.error().text;
     return false;
   }
+  const auto read = [this](const std::string& path) -> Result<std::string> {
+    const auto file = files_.find(path);
+    if (file == files_.end()) return Error{"no acl " + path};
+    return file->second;
+  };
+  auto authorizer = auth::load_access_control(outcome->config, read);
+  if (!authorizer) {
+    error = replace_all(authorizer.error().text, "\n", " ");
+    return false;
+  }
   setup_.config = std::make_shared<const config::Config>(std::move(outcome->config));
+  setup_.authorizer = std::move(*authorizer);
+  return true;
+}
+
+bool Stage::add_file(const Command& command, std::string& error) {
+  if (command.words.size() != 2) {
+    error = "acl PATH";
+    return false;
+  }
+  std::string text;
+  for (const std::string& line : command.block) text += line + "\n";
+  files_[command.words[1]] = std::move(text);
   return true;
 }
 
@@ -203,7 +227,7 @@ bool Stage::act(const std::string& name, const Command& command, std::string& er
   if (name == "reload") {
     world();
     if (!parse_config(command.block, error)) return false;
-    world().reload(setup_.config);
+    world().reload({setup_.config, setup_.authorizer});
     return true;
   }
   if (name == "commit") {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -23,6 +24,7 @@ class Stage {
 
   bool play(const Command& command, std::string& error);
   bool set_up(const std::string& name, const Command& command, std::string& error);
+  bool add_file(const Command& command, std::string& error);
   bool act(const std::string& name, const Command& command, std::string& error);
   bool show(const std::string& name, Words words, std::string& error);
   bool repeat(const Command& command, std::string& error);
@@ -35,6 +37,7 @@ class Stage {
   World& world();
 
   WorldSetup setup_;
+  std::map<std::string, std::string> files_;  ///< acl_files by path
   std::unique_ptr<World> world_;
   bool folds_ = false;
   bool quiet_ = false;

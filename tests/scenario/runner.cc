@@ -10,6 +10,8 @@
 //
 //   config                        mosquitto.conf lines follow, indented. In front stand
 //                                 "allow_anonymous true" and "listener 1883".
+//   acl PATH                      what acl_file PATH names; its lines follow, indented. Stands in
+//                                 front of `config` or `reload`, which read it
 //   shards N                      how many shards; default 1
 //   store none|hold               hold: durable, and safe only when `commit` says so
 //   connect ID [v3.1|v3.1.1|v5] [clean=1] [keepalive=60] [id=..] [user=..] [password=..] [bridge=1]

@@ -145,6 +145,7 @@ World::World(WorldSetup setup)
                             .interest = setup.shards > 1 ? &interest_ : nullptr,
                             .log = &shard->log,
                             .store = store_.get(),
+                            .authorizer = setup.authorizer,
                             .admission = admission_.get(),
                             .hash_seed = kHashSeed,
                             .random_seed = kRandomSeed + i,
@@ -395,10 +396,10 @@ void World::pass_time(Time now, Time start) {
                 fmt::format("after {}.{:03}s:", passed / 1000, passed % 1000));
 }
 
-void World::reload(std::shared_ptr<const config::Config> config) {
-  config_ = std::move(config);
+void World::reload(const mail::Reconfigure& change) {
+  config_ = change.config;
   for (unsigned shard = 0; shard < shards_.size(); ++shard) {
-    deliver(shard, mail::Reconfigure{config_});
+    deliver(shard, change);
   }
 }
 

@@ -22,6 +22,7 @@ struct WorldSetup {
   unsigned shards = 1;
   bool store_keeps = false;
   std::shared_ptr<const config::Config> config;
+  std::shared_ptr<const broker::Authorizer> authorizer{};
 };
 
 /// Several shards of a broker with simulated sockets, mailboxes, store and time, in one thread and
@@ -48,7 +49,7 @@ class World {
   void settle();
   /// Time passes; whatever is planned happens at its time.
   void advance(Duration duration);
-  void reload(std::shared_ptr<const config::Config> config);
+  void reload(const broker::mail::Reconfigure& change);
   /// A message of the broker itself, as $SYS sends them.
   void inject(SharedRef<const mqtt::Message> message);
   /// All batches of one shard that the store took are safe, or those of all shards.

@@ -15,13 +15,22 @@ struct Identity {
   uint16_t listener = 0;
 };
 
+enum class Decision : uint8_t {
+  allowed,
+  denied,
+  dangerous_name,  ///< denied, because the client id or user name could be taken for a filter
+};
+
 /// Says who may do what. Immutable and shared by all shards; a reload makes a new one.
 /// No authorizer at all: everything is allowed but what the broker itself forbids ($SYS).
 class Authorizer {
  public:
+  Authorizer() = default;
+  Authorizer(const Authorizer&) = delete;
+  Authorizer& operator=(const Authorizer&) = delete;
   virtual ~Authorizer() = default;
-  [[nodiscard]] virtual bool allowed(const Identity& identity, Access access,
-                                     std::string_view topic) const = 0;
+  [[nodiscard]] virtual Decision decide(const Identity& identity, Access access,
+                                        std::string_view topic) const = 0;
 };
 
 }  // namespace tombo::broker

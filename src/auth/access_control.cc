@@ -1,0 +1,89 @@
+#include "auth/access_control.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+
+#include "auth/acl_file.h"
+
+namespace tombo::auth {
+namespace {
+
+using broker::Decision;
+
+/// Mosquitto's exit status for a file that cannot be opened (MOSQ_ERR_UNKNOWN).
+constexpr int kCannotOpen = 13;
+
+using SharedAclFile = std::shared_ptr<const AclFile>;
+
+/// Each listener has the acl_file of its own, or all have the same. Bound: that of the files.
+class ListenerRights final : public broker::Authorizer {
+ public:
+  explicit ListenerRights(std::vector<SharedAclFile> files) : files_(std::move(files)) {}
+
+  [[nodiscard]] Decision decide(const broker::Identity& identity, broker::Access access,
+                                std::string_view topic) const override {
+    const AclFile* file =
+        identity.listener < files_.size() ? files_[identity.listener].get() : nullptr;
+    if (file == nullptr) return Decision::allowed;
+    const AclFile::Verdict verdict = file->check(identity, access, topic);
+    if (verdict.is_allowed) return Decision::allowed;
+    return verdict.is_dangerous_name ? Decision::dangerous_name : Decision::denied;
+  }
+
+ private:
+  std::vector<SharedAclFile> files_;  // By listener; null: everything is allowed.
+};
+
+Result<SharedAclFile> load(const std::string& path, const ReadFile& read) {
+  const Result<std::string> text = read(path);
+  if (!text) return text.error();
+  Result<AclFile> file = AclFile::parse(*text, path);
+  if (!file) return file.error();
+  return std::make_shared<const AclFile>(std::move(*file));
+}
+
+}  // namespace
+
+Result<std::string> read_acl_file(const std::string& path) {
+  const Error cannot_open{fmt::format("Error: Unable to open acl_file \"{}\".", path), kCannotOpen};
+  std::error_code ignored;
+  // A directory, a device or a pipe would have no end, or none of any use.
+  if (!std::filesystem::is_regular_file(path, ignored)) return cannot_open;
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) return cannot_open;
+  return text;
+}
+
+Result<std::shared_ptr<const broker::Authorizer>> load_access_control(const config::Config& config,
+                                                                      const ReadFile& read) {
+  std::map<std::string, SharedAclFile> known;
+  std::vector<SharedAclFile> files;
+  for (const config::ListenerConfig& listener : config.listeners) {
+    const std::string& path = config.acl_file_for(listener);
+    SharedAclFile& file = known[path];
+    if (!path.empty() && file == nullptr) {
+      Result<SharedAclFile> loaded = load(path, read);
+      if (!loaded) {
+        return Error{fmt::format("{}\nError opening acl file \"{}\".", loaded.error().text, path),
+                     loaded.error().code};
+      }
+      file = std::move(*loaded);
+    }
+    files.push_back(file);
+  }
+  known.erase("");
+  if (known.empty()) return std::shared_ptr<const broker::Authorizer>();
+  return std::shared_ptr<const broker::Authorizer>(
+      std::make_shared<const ListenerRights>(std::move(files)));
+}
+
+}  // namespace tombo::auth

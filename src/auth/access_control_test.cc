@@ -1,0 +1,91 @@
+#include "auth/access_control.h"
+
+#include <cstdio>
+#include <fstream>
+#include <map>
+
+#include <gtest/gtest.h>
+
+namespace tombo::auth {
+namespace {
+
+using broker::Access;
+using broker::Decision;
+
+/// Files in memory, and what comes of a configuration that names them.
+class AccessControl : public testing::Test {
+ protected:
+  AccessControl() { config.listeners.resize(2); }
+
+  Result<std::shared_ptr<const broker::Authorizer>> load() {
+    return load_access_control(config, [this](const std::string& path) -> Result<std::string> {
+      ++reads;
+      const auto file = files.find(path);
+      if (file == files.end()) return Error{"Error: Unable to open", 13};
+      return file->second;
+    });
+  }
+
+  /// May an anonymous client of the listener read topic `t`?
+  Decision decide(uint16_t listener, std::string_view client_id = "c") {
+    return (*load())->decide({client_id, "", listener}, Access::read, "t");
+  }
+
+  config::Config config;
+  std::map<std::string, std::string> files;
+  int reads = 0;
+};
+
+TEST_F(AccessControl, is_nobody_where_there_are_no_files) {
+  EXPECT_EQ(*load(), nullptr);
+  config.listeners[0].acl_file = "without per_listener_settings";
+  EXPECT_EQ(*load(), nullptr);
+}
+
+TEST_F(AccessControl, reads_a_file_for_all_listeners_once) {
+  config.acl_file = "a";
+  files["a"] = "topic t";
+  EXPECT_EQ(decide(0), Decision::allowed);
+  EXPECT_EQ(reads, 1);
+  files["a"] = "topic u";
+  EXPECT_EQ(decide(1), Decision::denied);
+}
+
+TEST_F(AccessControl, keeps_the_rules_of_listeners_apart) {
+  config.per_listener_settings = true;
+  config.acl_file = "of nobody";
+  config.listeners[1].acl_file = "a";
+  files["a"] = "";
+  EXPECT_EQ(decide(0), Decision::allowed);
+  EXPECT_EQ(decide(1), Decision::denied);
+}
+
+TEST_F(AccessControl, tells_a_dangerous_name_from_others) {
+  config.acl_file = "a";
+  files["a"] = "pattern t/%c";
+  EXPECT_EQ(decide(0, "c"), Decision::denied);
+  EXPECT_EQ(decide(0, "c#"), Decision::dangerous_name);
+}
+
+TEST_F(AccessControl, says_what_is_wrong_with_a_file) {
+  config.acl_file = "a";
+  EXPECT_EQ(load().error().text, "Error: Unable to open\nError opening acl file \"a\".");
+  EXPECT_EQ(load().error().code, 13);
+  files["a"] = "bogus";
+  EXPECT_EQ(load().error().text,
+            "Error: Invalid line in acl_file \"a\": bogus.\nError found at a:1.\n"
+            "Error opening acl file \"a\".");
+  EXPECT_EQ(load().error().code, 3);
+}
+
+TEST(ReadAclFile, reads_files_and_nothing_else) {
+  const std::string path = testing::TempDir() + "tombo_acl_file_test";
+  std::ofstream(path) << "topic t\n";
+  EXPECT_EQ(*read_acl_file(path), "topic t\n");
+  std::remove(path.c_str());
+  EXPECT_EQ(read_acl_file(path).error().text, "Error: Unable to open acl_file \"" + path + "\".");
+  EXPECT_FALSE(read_acl_file(testing::TempDir()));
+}
+
+}  // namespace
+}  // namespace tombo::auth
