@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/password_hash.h"
+#include "base/result.h"
+
+namespace tombo::auth {
+
+/// Users and their hashed passwords, as mosquitto_passwd writes them: `user:hash` lines; empty
+/// lines and those that begin with `#` do not count; of a user named twice the first line counts.
+/// Immutable, shared by threads.  Bounds: kFileBytesMax, kLineBytesMax, those of password_hash.h.
+class PasswordFile {
+ public:
+  static constexpr size_t kFileBytesMax = size_t{64} << 20;
+  static constexpr size_t kUserBytesMax = 65'535;
+  static constexpr size_t kLineBytesMax = kUserBytesMax + 1'024;
+
+  /// Reads a file. Errors are lines for the log and name FILE, or FILE:LINE; they quote no line.
+  static Result<PasswordFile> load(const std::string& path);
+  /// The same from memory. Any line that is not `user:hash` makes the file invalid.
+  static Result<PasswordFile> parse(std::string_view text, const std::string& path);
+
+  /// An unknown user takes as long as one of those in the file: it is compared with the hash of
+  /// another, always the same one for the same name. Not for shards: it computes.
+  [[nodiscard]] bool check(std::string_view user, std::string_view password) const;
+
+  [[nodiscard]] size_t size() const { return hashes_.size(); }
+
+ private:
+  std::map<std::string, size_t, std::less<>> users_;  // Index in hashes_.
+  std::vector<PasswordHash> hashes_;
+  uint64_t seed_ = 0;
+};
+
+}  // namespace tombo::auth

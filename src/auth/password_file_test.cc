@@ -1,0 +1,119 @@
+#include "auth/password_file.h"
+
+#include <cstdlib>
+#include <fstream>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+namespace tombo::auth {
+namespace {
+
+// Made by mosquitto_passwd of Debian 12; the password is `p`.
+const std::string kHash =
+    "$7$5$L+BwoiDt+x1FZol9$i5U4rF8mOupT8jC3d0rbcBWuJ6ZxaotfWCV1drv6rKbs6gMCXZxOjC7IuRWk5d88CBri"
+    "VS513bo9lTyOd7nAQA==";
+// The password is `pass word`.
+const std::string kOther =
+    "$6$9Wu7SViCDIH19oS4$KvizjUfVVMA+Iu1uvYtcYLuqnVNoUtBgljolXAiKWXIfNDvZ0TaTQguLnHXIGlcZ0fueTl"
+    "8eRUNtU0xtzfDzjw==";
+
+PasswordFile file_of(const std::string& text) {
+  Result<PasswordFile> file = PasswordFile::parse(text, "pw");
+  EXPECT_TRUE(file) << file.error().text;
+  return *file;
+}
+
+std::string error_of(const std::string& text) {
+  const Result<PasswordFile> file = PasswordFile::parse(text, "pw");
+  return file ? std::string() : file.error().text;
+}
+
+TEST(PasswordFile, knows_its_users) {
+  const PasswordFile file = file_of("anna:" + kHash + "\nbob:" + kOther + "\n");
+  EXPECT_EQ(file.size(), 2U);
+  EXPECT_TRUE(file.check("anna", "p"));
+  EXPECT_TRUE(file.check("bob", "pass word"));
+  EXPECT_FALSE(file.check("anna", "pass word"));
+  EXPECT_FALSE(file.check("bob", "p"));
+}
+
+TEST(PasswordFile, refuses_an_unknown_user_with_the_password_of_a_known_one) {
+  const PasswordFile file = file_of("anna:" + kHash + "\n");
+  EXPECT_FALSE(file.check("eve", "p"));
+  EXPECT_FALSE(file.check("", "p"));
+  EXPECT_FALSE(file_of("").check("eve", "p"));
+}
+
+TEST(PasswordFile, skips_comments_empty_lines_and_blanks_at_the_end) {
+  const PasswordFile file = file_of("# a:b\n\n  \r\nanna:" + kHash + " \t\r\nbob:" + kOther);
+  EXPECT_EQ(file.size(), 2U);
+  EXPECT_TRUE(file.check("anna", "p"));
+}
+
+TEST(PasswordFile, takes_the_first_of_two_lines_of_a_user) {
+  const PasswordFile file = file_of("anna:" + kHash + "\nanna:" + kOther + "\n");
+  EXPECT_TRUE(file.check("anna", "p"));
+  EXPECT_FALSE(file.check("anna", "pass word"));
+}
+
+TEST(PasswordFile, names_the_line_that_is_wrong_and_does_not_quote_it) {
+  const std::string before = "# comment\nanna:" + kHash + "\n";
+  for (const std::string& line : {std::string("secret"), std::string("bob:secret"), ":" + kHash,
+                                  std::string("bob:"), "bob:x:" + kHash}) {
+    const std::string error = error_of(before + line + "\n");
+    EXPECT_TRUE(error.starts_with("Error: Invalid line in password file pw:3: ")) << error;
+    EXPECT_EQ(error.find("secret"), std::string::npos) << error;
+    EXPECT_EQ(error.find(kHash), std::string::npos) << error;
+  }
+}
+
+TEST(PasswordFile, takes_a_name_of_full_length_and_no_longer_one) {
+  const std::string name(PasswordFile::kUserBytesMax, 'x');
+  EXPECT_TRUE(file_of(name + ":" + kHash).check(name, "p"));
+  EXPECT_NE(error_of(name + "x:" + kHash).find("pw:1: the user name is too long"),
+            std::string::npos);
+  EXPECT_NE(error_of(name + ":" + std::string(1024, 'x')).find("pw:1: too long"),
+            std::string::npos);
+}
+
+class PasswordFileOnDisk : public testing::Test {
+ protected:
+  PasswordFileOnDisk() {
+    std::string name = testing::TempDir() + "tombo-passwords-XXXXXX";
+    ::close(::mkstemp(name.data()));
+    path = name;
+  }
+
+  ~PasswordFileOnDisk() override { ::unlink(path.c_str()); }
+
+  std::string path;
+};
+
+TEST_F(PasswordFileOnDisk, is_read) {
+  std::ofstream(path) << "anna:" << kHash << "\n";
+  const Result<PasswordFile> file = PasswordFile::load(path);
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(file->check("anna", "p"));
+}
+
+TEST_F(PasswordFileOnDisk, has_a_largest_size) {
+  std::ofstream(path) << "#\n";
+  ASSERT_EQ(::truncate(path.c_str(), off_t{PasswordFile::kFileBytesMax} + 1), 0);
+  const Result<PasswordFile> file = PasswordFile::load(path);
+  ASSERT_FALSE(file);
+  EXPECT_NE(file.error().text.find("has more than 67108864 bytes"), std::string::npos);
+}
+
+TEST_F(PasswordFileOnDisk, that_cannot_be_read_fails_as_with_mosquitto) {
+  for (const std::string& missing : {path + ".not", testing::TempDir()}) {
+    const Result<PasswordFile> file = PasswordFile::load(missing);
+    ASSERT_FALSE(file);
+    EXPECT_EQ(file.error().code, 13);
+    EXPECT_EQ(file.error().text, "Error: Unable to open pwfile \"" + missing +
+                                     "\".\nError opening password file \"" + missing + "\".");
+  }
+}
+
+}  // namespace
+}  // namespace tombo::auth
