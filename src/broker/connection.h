@@ -44,6 +44,13 @@ struct PendingSubscribe {
   uint32_t remaining = 0;
 };
 
+/// A CONNECT whose login is being decided.
+struct PendingLogin {
+  Buffer connect;         ///< the packet as it came
+  std::string client_id;  ///< sent or assigned
+  bool assigned = false;
+};
+
 /// One socket's life: what is forgotten when it ends. A CONNECT gives it a session.
 /// Home: the shard that accepted it, then the home of its client id. Bounds: `partial` by the
 /// maximum packet size, `control` by kControlBytesMax (reading stops), the rest by the session.
@@ -65,6 +72,7 @@ struct Connection {
   std::unique_ptr<Backlog> backlog;
   std::unique_ptr<TopicAliases> aliases;
   std::unique_ptr<std::vector<PendingSubscribe>> subscribing;
+  std::unique_ptr<PendingLogin> login;  ///< while Stage::authenticating
   std::unique_ptr<std::string> authentication_method;
   std::unique_ptr<char[]> address;  ///< "ADDR:PORT"
   AckQueue acks;
@@ -97,7 +105,8 @@ struct Connection {
     pause_control = 1,
     pause_credit = 2,
     pause_acks = 4,
-    pause_subscribe = 8
+    pause_subscribe = 8,
+    pause_login = 16  ///< what was read behind the CONNECT waits in `partial`
   };
 
   [[nodiscard]] bool is_open() const { return stage == Stage::open; }

@@ -112,6 +112,12 @@ size_t Core::on_bytes(ConnectionId id, Bytes bytes, Now now) {
   Connection* connection = connections_.find(id);
   if (connection == nullptr || connection->stage == Connection::Stage::closing) return given;
   stats_.bytes_received += given;
+  if ((connection->paused_for & Connection::pause_login) != 0) {
+    // Read before the socket was told to rest.
+    if (connection->partial == nullptr) connection->partial = std::make_unique<Buffer>();
+    connection->partial->insert(connection->partial->end(), bytes.begin(), bytes.end());
+    return given;
+  }
   if (connection->partial != nullptr && !take_partial(id, bytes)) return given;
   const size_t taken = take_frames(id, bytes);
   connection = connections_.find(id);  // a CONNECT may have moved it
@@ -283,6 +289,9 @@ void Core::on_timer(Timer& timer) {
   Connection* connection = connections_.at_index(timer.owner);
   if (connection == nullptr) return;
   const Peer peer{connections_.id_at(timer.owner), *connection};
+  if (connection->stage == Connection::Stage::authenticating) {
+    return on_login_decided(peer, {mqtt::Reason::server_busy, "the login took too long", {}});
+  }
   if (!connection->is_open()) {
     LOG_TO(log(), LogType::notice, "Client {} sent no CONNECT within {} s.",
            connection->address.get(),

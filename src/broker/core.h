@@ -161,8 +161,15 @@ class Core {
   void refuse_version(Peer peer, const mqtt::Connect& packet);
   void refuse(Peer peer, const mqtt::Connect& connect, mqtt::Reason reason, std::string_view why);
   void move_home(Peer peer, ShardId to, const mqtt::Frame& frame);
-  bool authenticate(Peer peer, const mqtt::Connect& packet, std::string_view client_id);
   std::string generate_client_id(std::string_view prefix);
+
+  // login.cc: may the client come in?
+  void log_in(Peer peer, const mqtt::Frame& frame, const mqtt::Connect& packet,
+              std::string_view client_id, bool assigned);
+  std::optional<AuthDecision> ask_for_login(Peer peer, const mqtt::Connect& packet,
+                                            std::string_view client_id);
+  void on_login_decided(Peer peer, const AuthDecision& decision);
+  void go_on(ConnectionId id);
 
   // on_connect.cc: a session for the client
   void accept(Peer peer, const mqtt::Connect& packet, std::string_view client_id, bool assigned);

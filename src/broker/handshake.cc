@@ -60,8 +60,7 @@ void Core::on_connect_frame(Peer peer, const mqtt::Frame& frame) {
     // Sent on as it came; the home shard decodes it again and does the rest.
     return move_home(peer, to, frame);
   }
-  if (!authenticate(peer, packet, client_id)) return;
-  accept(peer, packet, client_id, assigned);
+  log_in(peer, frame, packet, client_id, assigned);
 }
 
 void Core::refuse_version(Peer peer, const mqtt::Connect& packet) {
@@ -235,34 +234,6 @@ void Core::move_home(Peer peer, ShardId to, const mqtt::Frame& frame) {
   peer.connection.stage = Connection::Stage::closing;
   timers_.cancel(peer.connection.timer);
   moved_away_.push_back(peer.id);
-}
-
-bool Core::authenticate(Peer peer, const mqtt::Connect& packet, std::string_view client_id) {
-  const Connection& connection = peer.connection;
-  const config::ListenerConfig& from = listener(connection.listener);
-  if (setup_.authenticator == nullptr) {
-    if (config().anonymous_allowed(from)) return true;
-    refuse(peer, packet, Reason::not_authorized,
-           packet.user_name ? "no password_file to check the login with"
-                            : "anonymous clients are not allowed");
-    return false;
-  }
-  const ConnectInfo info{
-      .client_id = client_id,
-      .user_name = packet.user_name,
-      .password = packet.password,
-      .address = connection.address.get(),
-      .listener = connection.listener,
-      .authentication_method =
-          packet.properties.text(PropertyId::authentication_method).value_or(""),
-      .authentication_data =
-          as_bytes(packet.properties.text(PropertyId::authentication_data).value_or("")),
-  };
-  const auto decision = setup_.authenticator->authenticate(info, setup_.shard, peer.id);
-  CHECK(decision.has_value(), "an authenticator that answers later needs the CONNECT kept");
-  if (decision->reason == Reason::success) return true;
-  refuse(peer, packet, decision->reason, decision->reason_string);
-  return false;
 }
 
 }  // namespace tombo::broker

@@ -126,6 +126,11 @@ struct AuthDecided {
   AuthDecision decision;
 };
 
+/// A connection may go on with what was read behind its CONNECT; a shard sends it to itself.
+struct GoOn {
+  ConnectionId connection;
+};
+
 /// Batch `number` of this shard is safe.
 struct Committed {
   uint64_t number = 0;
@@ -152,11 +157,12 @@ struct Shutdown {
 
 namespace tombo::broker {
 
-using Mail = std::variant<mail::Publish, mail::Settled, mail::Credit, mail::Retain,
-                          mail::ReplayNext, mail::GroupJoined, mail::GroupDeliver,
-                          std::unique_ptr<mail::ReplayStart>, std::unique_ptr<mail::ReplayPage>,
-                          std::unique_ptr<mail::GroupUpdate>, std::unique_ptr<mail::GroupReturn>,
-                          std::unique_ptr<mail::Adopt>, std::unique_ptr<mail::AuthDecided>,
-                          mail::Committed, mail::Inject, mail::Reconfigure, mail::Shutdown>;
+using Mail =
+    std::variant<mail::Publish, mail::Settled, mail::Credit, mail::Retain, mail::ReplayNext,
+                 mail::GroupJoined, mail::GroupDeliver, std::unique_ptr<mail::ReplayStart>,
+                 std::unique_ptr<mail::ReplayPage>, std::unique_ptr<mail::GroupUpdate>,
+                 std::unique_ptr<mail::GroupReturn>, std::unique_ptr<mail::Adopt>,
+                 std::unique_ptr<mail::AuthDecided>, mail::GoOn, mail::Committed, mail::Inject,
+                 mail::Reconfigure, mail::Shutdown>;
 
 }  // namespace tombo::broker

@@ -63,8 +63,12 @@ void Core::on_auth(Peer peer, const mqtt::Frame& frame) {
 
 void Core::on_auth_decided(const mail::AuthDecided& decided) {
   Connection* connection = connections_.find(decided.connection);
-  if (connection == nullptr || !connection->is_open()) return;
+  if (connection == nullptr) return;
   const Peer peer{decided.connection, *connection};
+  if (connection->stage == Connection::Stage::authenticating) {
+    return on_login_decided(peer, decided.decision);
+  }
+  if (!connection->is_open() || connection->authentication_method == nullptr) return;
   if (mqtt::is_error(decided.decision.reason)) {
     return end(peer, decided.decision.reason, decided.decision.reason_string);
   }

@@ -35,6 +35,7 @@ void Core::on_mail(Mail mail, Now now) {
           [this](std::unique_ptr<mail::GroupReturn>& back) { on_group_return(*back); },
           [](std::unique_ptr<mail::Adopt>&) { CHECK(false, "adopt is for the shard"); },
           [this](std::unique_ptr<mail::AuthDecided>& decided) { on_auth_decided(*decided); },
+          [this](const mail::GoOn& next) { go_on(next.connection); },
           [this](const mail::Committed& committed) { on_committed(committed.number); },
           [this](const mail::Inject& inject) { publish(inject.message); },
           [this](mail::Reconfigure& change) { reconfigure(std::move(change)); },

@@ -129,7 +129,7 @@ bool Stage::play(const Command& command, std::string& error) {
   if (name == "repeat") return repeat(command, error);
   if (name == "connect") return !words.empty() && connect(words[0], words.subspan(1), error);
   if (PacketText::knows(name)) return send_packet(name, words, error);
-  if (name == "config" || name == "shards" || name == "store") {
+  if (name == "config" || name == "shards" || name == "store" || name == "logins") {
     return set_up(name, command, error);
   }
   if (name == "tree" || name == "stats" || name == "home" || name == "logs" || name == "mails" ||
@@ -173,6 +173,10 @@ bool Stage::set_up(const std::string& name, const Command& command, std::string&
   if (name == "store") {
     setup_.store_keeps = word == "hold";
     return word == "hold" || word == "none";
+  }
+  if (name == "logins") {
+    setup_.logins_later = word == "later";
+    return word == "later" || word == "none";
   }
   uint64_t count = 0;
   if (!number(word, count) || count == 0 || count > broker::kShardsMax) return false;
@@ -235,6 +239,12 @@ bool Stage::act(const std::string& name, const Command& command, std::string& er
     const bool one = words.size() == 1 && number(words[0], shard);
     world().commit(one ? std::optional(static_cast<unsigned>(shard)) : std::nullopt);
     return true;
+  }
+  if (name == "decide" && words.size() == 1) {
+    uint64_t code = 0;
+    error = "decide CODE, while somebody waits";
+    return number(words[0], code) &&
+           world().decide({static_cast<mqtt::Reason>(code), code == 0 ? "" : "as decided", {}});
   }
   if (name == "shutdown") {
     world().shutdown();

@@ -105,6 +105,7 @@ std::string describe(const broker::Mail& mail) {
           },
           [](const std::unique_ptr<mail::Adopt>&) { return std::string("Adopt"); },
           [](const std::unique_ptr<mail::AuthDecided>&) { return std::string("AuthDecided"); },
+          [](const mail::GoOn&) { return std::string("GoOn"); },
           [](const mail::Committed& m) { return fmt::format("Committed {}", m.number); },
           [](const mail::Inject& m) { return fmt::format("Inject {}", text_of(*m.message)); },
           [](const mail::Reconfigure&) { return std::string("Reconfigure"); },

@@ -14,6 +14,7 @@
 //                                 front of `config` or `reload`, which read it
 //   shards N                      how many shards; default 1
 //   store none|hold               hold: durable, and safe only when `commit` says so
+//   logins none|later             later: an authenticator answers when `decide` says so
 //   connect ID [v3.1|v3.1.1|v5] [clean=1] [keepalive=60] [id=..] [user=..] [password=..] [bridge=1]
 //           [will=TOPIC will.payload=.. will.qos=.. will.retain=.. will.PROPERTY=..] [PROPERTY=..]
 //           [on=SHARD] [listener=N]
@@ -34,6 +35,7 @@
 //   reload                        a new configuration, indented
 //   inject TOPIC PAYLOAD          a message of the broker itself
 //   commit [SHARD]                what the store was given is safe
+//   decide CODE                   the answer for who waits longest: 0, 135 (not authorized), ...
 //   shutdown                      a clean stop: wills, then DISCONNECT
 //   tree, stats, home KEY...      subscriptions by shard, numbers, home shards
 //   logs on|off|debug, mails on|off, batches on|off      what else the trace shows

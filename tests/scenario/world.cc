@@ -114,6 +114,38 @@ class World::FakeAdmission final : public broker::Admission {
   int64_t sessions_ = 0;
 };
 
+/// Notes who asks, and lets them wait.
+class World::FakeAuthenticator final : public broker::Authenticator {
+ public:
+  struct Asked {
+    ShardId shard;
+    ConnectionId connection;
+  };
+
+  explicit FakeAuthenticator(std::vector<std::string>& trace) : trace_(trace) {}
+
+  std::optional<broker::AuthDecision> authenticate(const broker::ConnectInfo& info, ShardId shard,
+                                                   ConnectionId connection) override {
+    trace_.push_back(fmt::format("login of {}: user {}, password {}", info.client_id,
+                                 info.user_name.value_or("none"),
+                                 info.password ? as_text(*info.password) : "none"));
+    asked.push_back({shard, connection});
+    return std::nullopt;
+  }
+
+  std::optional<broker::AuthDecision> continue_authentication(Bytes /*data*/, ShardId /*shard*/,
+                                                              ConnectionId /*id*/) override {
+    return std::nullopt;
+  }
+
+  [[nodiscard]] bool knows_method(std::string_view /*method*/) const override { return false; }
+
+  std::deque<Asked> asked;
+
+ private:
+  std::vector<std::string>& trace_;
+};
+
 /// A client's socket on its way home.
 class World::Transport final : public broker::TransportHandle {
  public:
@@ -134,7 +166,8 @@ World::World(WorldSetup setup)
     : config_(std::move(setup.config)),
       interest_(kHashSeed),
       store_(std::make_unique<FakeStore>(setup.store_keeps)),
-      admission_(std::make_unique<FakeAdmission>(config_)) {
+      admission_(std::make_unique<FakeAdmission>(config_)),
+      authenticator_(setup.logins_later ? std::make_unique<FakeAuthenticator>(trace_) : nullptr) {
   now_.wall_ms = kWallStart;
   for (unsigned i = 0; i < setup.shards; ++i) {
     auto shard = std::make_unique<Shard>(trace_);
@@ -145,6 +178,7 @@ World::World(WorldSetup setup)
                             .interest = setup.shards > 1 ? &interest_ : nullptr,
                             .log = &shard->log,
                             .store = store_.get(),
+                            .authenticator = authenticator_.get(),
                             .authorizer = setup.authorizer,
                             .admission = admission_.get(),
                             .hash_seed = kHashSeed,
@@ -426,6 +460,15 @@ void World::shutdown() {
     for (unsigned shard = 0; shard < shards_.size(); ++shard) deliver(shard, mail::Shutdown{step});
     settle();
   }
+}
+
+bool World::decide(broker::AuthDecision decision) {
+  if (authenticator_ == nullptr || authenticator_->asked.empty()) return false;
+  const auto [shard, connection] = authenticator_->asked.front();
+  authenticator_->asked.pop_front();
+  deliver(shard.value(),
+          std::make_unique<mail::AuthDecided>(mail::AuthDecided{connection, std::move(decision)}));
+  return true;
 }
 
 unsigned World::home(std::string_view key) const {

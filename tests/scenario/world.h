@@ -21,6 +21,7 @@ namespace tombo::scenario {
 struct WorldSetup {
   unsigned shards = 1;
   bool store_keeps = false;
+  bool logins_later = false;  ///< an authenticator that answers when decide() is called
   std::shared_ptr<const config::Config> config;
   std::shared_ptr<const broker::Authorizer> authorizer{};
 };
@@ -55,6 +56,8 @@ class World {
   /// All batches of one shard that the store took are safe, or those of all shards.
   void commit(std::optional<unsigned> shard);
   void shutdown();
+  /// The answer for the client that has waited longest; false: nobody waits.
+  bool decide(broker::AuthDecision decision);
 
   std::vector<std::string>& trace() { return trace_; }
 
@@ -77,6 +80,7 @@ class World {
   class RecordingLogger;
   class FakeStore;
   class FakeAdmission;
+  class FakeAuthenticator;
   class Transport;
   struct Shard;
 
@@ -98,6 +102,7 @@ class World {
   broker::InterestTable interest_;
   std::unique_ptr<FakeStore> store_;
   std::unique_ptr<FakeAdmission> admission_;
+  std::unique_ptr<FakeAuthenticator> authenticator_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::map<std::string, std::unique_ptr<Client>> clients_;
   std::vector<Client*> in_order_;  ///< clients as they came

@@ -1,0 +1,96 @@
+#include <utility>
+
+#include "base/check.h"
+#include "broker/core.h"
+#include "mqtt/decode.h"
+
+// The question whether a client may come in, and the time until it is answered: the CONNECT is
+// kept, nothing more is read, and what was read behind it waits.
+namespace tombo::broker {
+
+using mqtt::PropertyId;
+using mqtt::Reason;
+
+void Core::log_in(Peer peer, const mqtt::Frame& frame, const mqtt::Connect& packet,
+                  std::string_view client_id, bool assigned) {
+  if (const std::optional<AuthDecision> decision = ask_for_login(peer, packet, client_id)) {
+    if (decision->reason == Reason::success) return accept(peer, packet, client_id, assigned);
+    return refuse(peer, packet, decision->reason, decision->reason_string);
+  }
+  const uint8_t* begin = frame.body.data() - frame.header_size;
+  peer.connection.login = std::make_unique<PendingLogin>(PendingLogin{
+      .connect = Buffer(begin, begin + frame.size()),
+      .client_id = std::string(client_id),
+      .assigned = assigned,
+  });
+  peer.connection.stage = Connection::Stage::authenticating;
+  set_reading(peer, Connection::pause_login, true);
+}
+
+/// nullopt: the answer comes as mail.
+std::optional<AuthDecision> Core::ask_for_login(Peer peer, const mqtt::Connect& packet,
+                                                std::string_view client_id) {
+  const Connection& connection = peer.connection;
+  if (setup_.authenticator == nullptr) {
+    if (config().anonymous_allowed(listener(connection.listener))) return AuthDecision{};
+    return AuthDecision{.reason = Reason::not_authorized,
+                        .reason_string = packet.user_name
+                                             ? "no password_file to check the login with"
+                                             : "anonymous clients are not allowed",
+                        .data = {}};
+  }
+  const ConnectInfo info{
+      .client_id = client_id,
+      .user_name = packet.user_name,
+      .password = packet.password,
+      .address = connection.address.get(),
+      .listener = connection.listener,
+      .authentication_method =
+          packet.properties.text(PropertyId::authentication_method).value_or(""),
+      .authentication_data =
+          as_bytes(packet.properties.text(PropertyId::authentication_data).value_or("")),
+  };
+  return setup_.authenticator->authenticate(info, setup_.shard, peer.id);
+}
+
+void Core::on_login_decided(Peer peer, const AuthDecision& decision) {
+  Connection& connection = peer.connection;
+  const std::unique_ptr<PendingLogin> login = std::move(connection.login);
+  CHECK(login != nullptr);
+  const mqtt::Cut cut = mqtt::cut_frame(login->connect, 0);
+  mqtt::Connect packet;
+  mqtt::Malformed error;
+  // It was decoded when it came.
+  CHECK(cut.status == mqtt::CutStatus::complete && mqtt::decode(cut.frame, packet, error));
+  connection.last_received = now_.time;  // The client could not say anything meanwhile.
+  connection.stage = Connection::Stage::connecting;
+  if (shutting_down_) {
+    return refuse(peer, packet, Reason::server_unavailable, "the server is shutting down");
+  }
+  if (decision.reason != Reason::success) {
+    return refuse(peer, packet, decision.reason, decision.reason_string);
+  }
+  accept(peer, packet, login->client_id, login->assigned);
+  go_on(peer.id);
+}
+
+/// Handles what was read behind a CONNECT while its login was decided, then reads on. With a lot of
+/// it others are written in between: the rest follows as mail to ourselves.
+void Core::go_on(ConnectionId id) {
+  Connection* connection = connections_.find(id);
+  if (connection == nullptr || !connection->is_open()) return;
+  if (connection->partial != nullptr) {
+    const std::unique_ptr<Buffer> whole = std::move(connection->partial);
+    const size_t taken = take_frames(id, *whole);
+    connection = connections_.find(id);
+    if (connection == nullptr || !connection->is_open()) return;
+    if (taken != whole->size()) {
+      connection->partial =
+          std::make_unique<Buffer>(whole->begin() + static_cast<ptrdiff_t>(taken), whole->end());
+      if (taken != 0 && output_.wants_flush) return send(setup_.shard, mail::GoOn{id});
+    }
+  }
+  set_reading({id, *connection}, Connection::pause_login, false);
+}
+
+}  // namespace tombo::broker
