@@ -74,6 +74,7 @@ struct ListenerConfig {
   std::optional<bool> allow_zero_length_clientid;  ///< Set only with per_listener_settings.
   std::optional<std::string> auto_id_prefix;       ///< Set only with per_listener_settings.
   std::string acl_file;  ///< Path, empty = none. Set only with per_listener_settings.
+  std::string password_file;                       ///< Set only with per_listener_settings.
 
   int64_t max_connections = -1;  ///< -1 = no limit.
   uint8_t max_qos = 2;
@@ -115,6 +116,7 @@ struct Config {
   bool allow_zero_length_clientid = true;  ///< Ask zero_length_clientid_allowed().
   std::string auto_id_prefix = "auto-";    ///< Ask auto_id_prefix_for().
   std::optional<bool> allow_anonymous;     ///< Ask anonymous_allowed().
+  std::string password_file;               ///< Ask password_file_for().
   bool per_listener_settings = false;
   std::string acl_file;  ///< Path, empty = none; ask acl_file_for().
 
@@ -156,6 +158,11 @@ struct Config {
       return local_only || (listener.is_default && compatibility == Compatibility::v2_0);
     }
     return allow_anonymous.value_or(local_only);
+  }
+
+  /// Path of the file that logins at this listener are checked with; empty: none.
+  [[nodiscard]] const std::string& password_file_for(const ListenerConfig& listener) const {
+    return per_listener_settings ? listener.password_file : password_file;
   }
 
   /// May a client of this listener send an empty client id (and be given one)?

@@ -58,6 +58,7 @@ TEST(Reload, applies_every_option_of_the_broker_that_is_documented_so) {
       "max_queued_messages 1",
       "memory_limit 1",
       "message_size_limit 1",
+      "password_file /a",
       "per_listener_settings true",
       "persistent_client_expiration 1d",
       "queue_qos0_messages true",
@@ -106,9 +107,10 @@ TEST(Reload, applies_security_options_of_a_listener) {
   const Reloaded result =
       reload_texts(before, before +
                                "allow_anonymous true\nauto_id_prefix x\nallow_zero_length_clientid "
-                               "false\nacl_file /a\n");
-  EXPECT_EQ(result.changes.size(), 4u);
+                               "false\nacl_file /a\npassword_file /b\n");
+  EXPECT_EQ(result.changes.size(), 5u);
   EXPECT_EQ(result.config.acl_file_for(result.config.listeners[0]), "/a");
+  EXPECT_EQ(result.config.password_file_for(result.config.listeners[0]), "/b");
   EXPECT_TRUE(result.config.anonymous_allowed(result.config.listeners[0]));
   EXPECT_EQ(result.config.auto_id_prefix_for(result.config.listeners[0]), "x");
 }

@@ -39,6 +39,13 @@ constexpr Behaviour security_boolean() {
           &same_in_listener<kListenerField>};
 }
 
+template <auto kGlobalField, auto kListenerField>
+constexpr Behaviour security_text() {
+  return {ValueType::text, &replace_security_text<kGlobalField, kListenerField>,
+          &same_global<kGlobalField>, &copy_global<kGlobalField>,
+          &same_in_listener<kListenerField>};
+}
+
 // clang-format off
 constexpr Option kOptions[] = {
   // Of tombo.
@@ -78,6 +85,11 @@ constexpr Option kOptions[] = {
    limit_option<&Config::global_max_connections, 0, -1>()},
   {"max_keepalive", kGlobal, "0 = no limit", kYes, kAll, kSupported,
    integer_option<&Config::max_keepalive, 0, 65535>()},
+  {"password_file", kSecurity, "none", kYes, kAll, kDiffers,
+   security_text<&Config::password_file, &ListenerConfig::password_file>(),
+   "Read again on every SIGHUP, for clients that connect afterwards. A line that is not "
+   "`user:hash` makes the file invalid: the broker does not start, and a reload changes nothing; "
+   "Mosquitto leaves that user out, 2.1 ends on a reload. Symbolic links are followed."},
   {"per_listener_settings", kGlobal, "false", kYes, kAll, kSupported,
    behaviour<&Config::per_listener_settings>(ValueType::boolean, &set_per_listener_settings),
    "Has to come before any option of scope security.",

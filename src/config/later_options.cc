@@ -54,7 +54,6 @@ constexpr Option boolean(std::string_view name, Scope scope, std::string_view fa
 // clang-format off
 constexpr Option kOptions[] = {
   // Logins and access control.
-  text("password_file", kSecurity, kAll),
   text("psk_file", kSecurity, kAll),
   switched_off("enable_control_api", kGlobal, kNew),
   // Has a meaning only together with acl_file.

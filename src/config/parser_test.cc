@@ -124,6 +124,7 @@ TEST(Parser, reads_the_options_of_the_broker) {
       {"connection_messages false", [](const Config& c) { return !c.connection_messages; }},
       {"clientid_prefixes a-", [](const Config& c) { return c.clientid_prefixes == "a-"; }},
       {"auto_id_prefix x", [](const Config& c) { return c.auto_id_prefix == "x"; }},
+      {"password_file a b", [](const Config& c) { return c.password_file == "a b"; }},
       {"allow_anonymous false", [](const Config& c) { return c.allow_anonymous == false; }},
       {"allow_zero_length_clientid false",
        [](const Config& c) { return !c.allow_zero_length_clientid; }},
@@ -391,6 +392,15 @@ TEST(Parser, applies_security_options_to_one_listener_with_per_listener_settings
   EXPECT_FALSE(config.anonymous_allowed(config.listeners[1]));
   EXPECT_TRUE(config.zero_length_clientid_allowed(config.listeners[1]));
   EXPECT_EQ(config.auto_id_prefix_for(config.listeners[1]), "b");
+}
+
+TEST(Parser, takes_the_last_password_file_of_its_scope) {
+  const Config global = config_of("password_file a\nlistener 1884\npassword_file b\n");
+  EXPECT_EQ(global.password_file_for(global.listeners[0]), "b");
+  const Config split =
+      config_of("per_listener_settings true\nlistener 1884\npassword_file a\nlistener 1885\n");
+  EXPECT_EQ(split.password_file_for(split.listeners[0]), "a");
+  EXPECT_EQ(split.password_file_for(split.listeners[1]), "");
 }
 
 TEST(Parser, keeps_security_options_before_any_listener_for_the_default_one) {

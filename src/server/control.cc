@@ -10,7 +10,6 @@
 
 #include <fmt/core.h>
 
-#include "auth/access_control.h"
 #include "config/diff.h"
 #include "mqtt/message.h"
 #include "server/clock.h"
@@ -118,24 +117,24 @@ void Control::reload() {
   config::DiskFiles files;
   const Result<config::ParseOutcome> fresh =
       config::load(files, origin_.command_line, origin_.environment);
-  if (!fresh) return refuse_reload(fresh.error());
+  if (!fresh) return keep_old(fresh.error());
   log_notices(log_, fresh->notices);
   config::Reloaded reloaded = config::reload(*config_, fresh->config);
-  Result<std::shared_ptr<const broker::Authorizer>> authorizer =
-      auth::load_access_control(reloaded.config, auth::read_acl_file);
-  if (!authorizer) return refuse_reload(authorizer.error());
+  const Result<Setup> setup =
+      load_setup(std::make_shared<const config::Config>(std::move(reloaded.config)));
+  if (!setup) return keep_old(setup.error());
   for (const config::Change& change : reloaded.changes) {
     log_.log(change.needs_restart ? LogType::warning : LogType::info, change.text());
   }
-  config_ = std::make_shared<const config::Config>(std::move(reloaded.config));
+  config_ = setup->config;
   reopen_log();
   log_.set_types(config_->log.log_type);
-  server_.reconfigure({config_, std::move(*authorizer)});
+  server_.reconfigure(*setup);
   plan_sys_update(read_clock());
 }
 
-void Control::refuse_reload(const Error& error) {
-  log_error(log_, error);
+void Control::keep_old(const Error& why) {
+  log_error(log_, why);
   log_.log(LogType::error, "Error: The configuration was not reloaded, the old one stays.");
   reopen_log();
 }

@@ -34,7 +34,7 @@ class Control {
  private:
   void on_signal(Signal signal);
   void reload();
-  void refuse_reload(const Error& error);
+  void keep_old(const Error& why);
   void reopen_log();
   void print_tree();
   void plan_sys_update(Now now);

@@ -10,7 +10,6 @@
 
 #include <fmt/core.h>
 
-#include "auth/access_control.h"
 #include "config/command_line.h"
 #include "server/clock.h"
 #include "server/control.h"
@@ -74,13 +73,12 @@ int serve(const Origin& origin, config::ParseOutcome outcome) {
   log_notices(log, outcome.notices);
   log_start(log, origin, *config);
 
-  const Result<std::shared_ptr<const broker::Authorizer>> authorizer =
-      auth::load_access_control(*config, auth::read_acl_file);
-  if (!authorizer) {
-    log_error(log, authorizer.error());
-    return authorizer.error().code;
+  Result<Setup> setup = load_setup(config);
+  if (!setup) {
+    log_error(log, setup.error());
+    return setup.error().code;
   }
-  Server server(config, log_sink, *authorizer);
+  Server server(*setup, log_sink);
   // An arena for each shard keeps them apart; more would only keep memory from being used again.
   ::mallopt(M_ARENA_MAX, static_cast<int>(server.shard_count()) + 1);
   server.start();

@@ -58,36 +58,54 @@ net::ListenPlace place_of(const config::ListenerConfig& listener) {
   return place;
 }
 
+/// Enough to keep logins going, few enough to leave the cores to the shards, and the memory that
+/// argon2id takes on each of them within bounds.
+unsigned hash_threads_for(const config::Config& config) {
+  return std::clamp(shards_for(config) / 2, 1U, 4U);
+}
+
 }  // namespace
 
-Server::Server(std::shared_ptr<const config::Config> config, LogSink& log_sink,
-               const std::shared_ptr<const broker::Authorizer>& authorizer)
-    : config_(std::move(config)),
+Server::Server(const Setup& setup, LogSink& log_sink)
+    : config_(setup.config),
       log_sink_(log_sink),
       admission_(*config_),
       fence_(shards_for(*config_)),
       listening_(shards_for(*config_)) {
   const unsigned count = shards_for(*config_);
   const uint64_t hash_seed = random_seed();
+  hash_pool_ = std::make_unique<auth::HashPool>(
+      hash_threads_for(*config_),
+      [this](broker::ShardId shard, std::unique_ptr<mail::AuthDecided> decided) {
+        auto batch = std::make_unique<Shard::MailBatch>();
+        batch->items.emplace_back(std::move(decided));
+        shards_[shard.value()]->post(std::move(batch));
+      });
+  if (setup.logins->need_passwords()) hash_pool_->start();
   if (count > 1) interest_ = std::make_unique<broker::InterestTable>(hash_seed);
   for (unsigned i = 0; i < count; ++i) {
-    broker::BrokerSetup setup;
-    setup.shard = broker::ShardId(static_cast<uint8_t>(i));
-    setup.shards = count;
-    setup.config = config_;
-    setup.interest = interest_.get();
-    setup.store = &store_;
-    setup.authorizer = authorizer;
-    setup.admission = &admission_;
-    setup.hash_seed = hash_seed;
-    setup.random_seed = random_seed();
+    broker::BrokerSetup shard;
+    shard.shard = broker::ShardId(static_cast<uint8_t>(i));
+    shard.shards = count;
+    shard.config = config_;
+    shard.interest = interest_.get();
+    shard.store = &store_;
+    shard.authorizer = setup.authorizer;
+    authenticators_.push_back(
+        std::make_unique<auth::PasswordAuthenticator>(*hash_pool_, setup.logins));
+    shard.authenticator = authenticators_.back().get();
+    shard.admission = &admission_;
+    shard.hash_seed = hash_seed;
+    shard.random_seed = random_seed();
     shards_.push_back(std::make_unique<Shard>(
-        std::move(setup), ShardCommons{admission_, log_sink_, fence_, interest_.get()}));
+        std::move(shard), ShardCommons{admission_, log_sink_, fence_, interest_.get()}));
   }
 }
 
 Server::~Server() {
   stop();
+  // Its threads post to shards, which need not run any more but have to be there.
+  hash_pool_->stop();
 }
 
 void Server::start() {
@@ -189,10 +207,14 @@ void Server::on_all_shards(const std::function<void(Shard&, size_t)>& order) {
   done->wait();
 }
 
-void Server::reconfigure(const mail::Reconfigure& change) {
-  config_ = change.config;
+void Server::reconfigure(const Setup& setup) {
+  config_ = setup.config;
   admission_.set_limits(*config_);
-  on_all_shards([&change](Shard& shard, size_t /*index*/) { shard.reconfigure(change); });
+  if (setup.logins->need_passwords()) hash_pool_->start();
+  on_all_shards([this, &setup](Shard& shard, size_t index) {
+    authenticators_[index]->set_logins(setup.logins);
+    shard.reconfigure({setup.config, setup.authorizer});
+  });
 }
 
 void Server::inject(std::vector<SharedRef<const mqtt::Message>> messages) {

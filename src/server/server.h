@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/hash_pool.h"
+#include "auth/password_authenticator.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/sync/fence.h"
@@ -17,6 +19,7 @@
 #include "net/socket.h"
 #include "server/admission.h"
 #include "server/log_sink.h"
+#include "server/setup.h"
 #include "server/shard.h"
 #include "store/memory_store.h"
 
@@ -25,7 +28,7 @@ namespace tombo::server {
 /// The shards of a broker with all they need, built from a Config: who starts and stops what, and
 /// in which order.  Home: the control thread.
 /// ```
-/// Server server(config, log_sink);
+/// Server server(*load_setup(config), log_sink);
 /// server.start();
 /// if (Result<void> listening = server.listen(log); !listening) return listening.error().code;
 /// server.accept();
@@ -34,8 +37,7 @@ namespace tombo::server {
 /// ```
 class Server {
  public:
-  Server(std::shared_ptr<const config::Config> config, LogSink& log_sink,
-         const std::shared_ptr<const broker::Authorizer>& authorizer = nullptr);
+  Server(const Setup& setup, LogSink& log_sink);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
@@ -52,7 +54,7 @@ class Server {
   void stop();
 
   /// Hands a new configuration to all shards. Requires: the same listeners.
-  void reconfigure(const broker::mail::Reconfigure& change);
+  void reconfigure(const Setup& setup);
 
   /// Publishes messages of the broker's own, also from the log's thread.
   void inject(std::vector<SharedRef<const mqtt::Message>> messages);
@@ -80,6 +82,8 @@ class Server {
   store::MemoryStore store_;
   Fence fence_;
   std::unique_ptr<broker::InterestTable> interest_;
+  std::unique_ptr<auth::HashPool> hash_pool_;
+  std::vector<std::unique_ptr<auth::PasswordAuthenticator>> authenticators_;  // By shard.
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::vector<Shard::ListeningSocket>> listening_;  // By shard, until accept().
   std::vector<uint16_t> ports_;

@@ -30,7 +30,8 @@ class ServerTest : public testing::Test {
   }
 
   void start() {
-    server = std::make_unique<Server>(std::make_shared<const config::Config>(settings), log_sink);
+    server = std::make_unique<Server>(
+        *load_setup(std::make_shared<const config::Config>(settings)), log_sink);
     NullLogger quiet;
     server->start();
     ASSERT_TRUE(server->listen(quiet));
@@ -127,7 +128,7 @@ TEST_F(ServerTest, takes_over_limits_of_a_new_configuration) {
   start();
   TestClient first = client("first");
   settings.listeners[0].max_connections = 2;
-  server->reconfigure({std::make_shared<const config::Config>(settings)});
+  server->reconfigure(*load_setup(std::make_shared<const config::Config>(settings)));
   EXPECT_EQ(client().connect("second"), kConnack);
 }
 
@@ -199,7 +200,7 @@ TEST_F(ServerTest, sums_the_numbers_of_its_shards) {
 TEST_F(ServerTest, a_second_one_on_the_same_port_cannot_start) {
   start();
   settings.listeners[0].port = server->ports()[0];
-  Server second(std::make_shared<const config::Config>(settings), log_sink);
+  Server second(*load_setup(std::make_shared<const config::Config>(settings)), log_sink);
   NullLogger quiet;
   const Result<void> listening = second.listen(quiet);
   ASSERT_FALSE(listening);

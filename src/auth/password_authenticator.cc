@@ -1,0 +1,83 @@
+#include "auth/password_authenticator.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+
+namespace tombo::auth {
+
+using broker::AuthDecision;
+using mqtt::Reason;
+
+bool Logins::need_passwords() const {
+  return std::ranges::any_of(files, [](const auto& file) { return file != nullptr; });
+}
+
+Result<std::shared_ptr<const Logins>> load_logins(std::shared_ptr<const config::Config> config) {
+  auto logins = std::make_shared<Logins>();
+  std::map<std::string, std::shared_ptr<const PasswordFile>> read;
+  for (const config::ListenerConfig& listener : config->listeners) {
+    const std::string& path = config->password_file_for(listener);
+    std::shared_ptr<const PasswordFile>& file = read[path];
+    if (file == nullptr && !path.empty()) {
+      Result<PasswordFile> loaded = PasswordFile::load(path);
+      if (!loaded) return loaded.error();
+      file = std::make_shared<const PasswordFile>(std::move(*loaded));
+    }
+    logins->files.push_back(file);
+  }
+  logins->config = std::move(config);
+  return std::shared_ptr<const Logins>(std::move(logins));
+}
+
+PasswordAuthenticator::PasswordAuthenticator(HashPool& pool, std::shared_ptr<const Logins> logins)
+    : pool_(pool), logins_(std::move(logins)) {}
+
+void PasswordAuthenticator::set_logins(std::shared_ptr<const Logins> logins) {
+  logins_ = std::move(logins);
+}
+
+std::optional<AuthDecision> PasswordAuthenticator::authenticate(const broker::ConnectInfo& info,
+                                                                broker::ShardId shard,
+                                                                broker::ConnectionId connection) {
+  CHECK(info.listener < logins_->files.size());
+  const std::shared_ptr<const PasswordFile>& file = logins_->files[info.listener];
+  if (!info.user_name || file == nullptr) {
+    const config::ListenerConfig& listener = logins_->config->listeners[info.listener];
+    if (logins_->config->anonymous_allowed(listener)) return AuthDecision{};
+    return AuthDecision{.reason = Reason::not_authorized,
+                        .reason_string = info.user_name ? "no password_file to check the login with"
+                                                        : "anonymous clients are not allowed",
+                        .data = {}};
+  }
+  // Mosquitto takes an empty password for none, too.
+  if (!info.password || info.password->empty()) {
+    return AuthDecision{.reason = Reason::not_authorized,
+                        .reason_string = "user name or password not accepted",
+                        .data = {}};
+  }
+  HashPool::Job job{.file = file,
+                    .user = std::string(*info.user_name),
+                    .password = std::string(as_text(*info.password)),
+                    .shard = shard,
+                    .connection = connection};
+  if (pool_.submit(std::move(job))) return std::nullopt;
+  return AuthDecision{.reason = Reason::server_busy,
+                      .reason_string = "too many logins wait to be checked",
+                      .data = {}};
+}
+
+std::optional<AuthDecision> PasswordAuthenticator::continue_authentication(
+    Bytes /*data*/, broker::ShardId /*shard*/, broker::ConnectionId /*connection*/) {
+  CHECK(false, "no authentication method is offered");
+  return std::nullopt;
+}
+
+bool PasswordAuthenticator::knows_method(std::string_view /*method*/) const {
+  return false;
+}
+
+}  // namespace tombo::auth

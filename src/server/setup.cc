@@ -1,0 +1,21 @@
+#include "server/setup.h"
+
+#include <utility>
+
+#include "auth/access_control.h"
+
+namespace tombo::server {
+
+Result<Setup> load_setup(std::shared_ptr<const config::Config> config) {
+  Setup setup{.config = std::move(config), .logins = {}, .authorizer = {}};
+  Result<std::shared_ptr<const auth::Logins>> logins = auth::load_logins(setup.config);
+  if (!logins) return logins.error();
+  setup.logins = std::move(*logins);
+  Result<std::shared_ptr<const broker::Authorizer>> authorizer =
+      auth::load_access_control(*setup.config, auth::read_acl_file);
+  if (!authorizer) return authorizer.error();
+  setup.authorizer = std::move(*authorizer);
+  return setup;
+}
+
+}  // namespace tombo::server

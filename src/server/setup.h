@@ -1,0 +1,23 @@
+#pragma once
+
+#include <memory>
+
+#include "auth/password_authenticator.h"
+#include "base/result.h"
+#include "broker/ports/authorizer.h"
+#include "config/config.h"
+
+namespace tombo::server {
+
+/// A configuration with what the files say that it names. Immutable; a reload makes a new one, and
+/// when one file is not right, none.
+struct Setup {
+  std::shared_ptr<const config::Config> config;
+  std::shared_ptr<const auth::Logins> logins;            ///< password_file
+  std::shared_ptr<const broker::Authorizer> authorizer;  ///< acl_file; null: everything is allowed
+};
+
+/// Reads the files. The error is that of the first one that is not right, in lines for the log.
+Result<Setup> load_setup(std::shared_ptr<const config::Config> config);
+
+}  // namespace tombo::server
