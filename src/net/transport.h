@@ -2,7 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <sys/uio.h>
 
 #include "net/socket.h"
@@ -15,14 +18,20 @@ struct IoResult {
     done,     ///< `count` bytes, more than none.
     blocked,  ///< Nothing now: wait until the descriptor is ready.
     ended,    ///< The peer sends no more.
-    failed,   ///< `error` is an errno.
+    failed,   ///< `error` is an errno; EPROTO: Transport::why_failed() has the words.
   };
   Kind kind = Kind::done;
   size_t count = 0;
   int error = 0;
 };
 
-/// One connection's bytes in and bytes out, whatever lies between: TCP, later TLS and WebSocket.
+/// What of a client's certificate names it.
+enum class PeerName : uint8_t {
+  common_name,  ///< The CN of its subject.
+  subject,      ///< The whole subject in the order of RFC 2253.
+};
+
+/// One connection's bytes in and bytes out, whatever lies between: TCP or TLS, later WebSocket.
 /// Home: the shard that has it; it moves to another one as a whole, when no loop watches it.
 /// Destroying it cuts the connection off at once.
 class Transport {
@@ -40,6 +49,26 @@ class Transport {
   [[nodiscard]] virtual IoResult write(std::span<const iovec> slices) = 0;
   /// Tells the peer that no more bytes come, and gives the socket up to a LingerQueue.
   [[nodiscard]] virtual Socket finish() = 0;
+
+  // What a transport with a protocol of its own adds.
+
+  /// Bytes that write() has taken, or that are the transport's own, wait for the socket: flush()
+  /// when it is writable.
+  [[nodiscard]] virtual bool wants_write() const { return false; }
+
+  /// Writes them; `done` when none are left.
+  [[nodiscard]] virtual IoResult flush() { return {}; }
+
+  /// Nothing of the peer's has been read yet, because the two still shake hands.
+  [[nodiscard]] virtual bool is_opening() const { return false; }
+
+  /// Why the last call failed with EPROTO, in words for the log.
+  [[nodiscard]] virtual std::string_view why_failed() const { return {}; }
+
+  /// Who the peer has proved to be; nullopt: it has not, or its name is none.
+  [[nodiscard]] virtual std::optional<std::string> peer_name(PeerName /*which*/) const {
+    return std::nullopt;
+  }
 };
 
 }  // namespace tombo::net
