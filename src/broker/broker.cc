@@ -16,6 +16,10 @@ ConnectionId Broker::on_adopt(mail::Adopt& adopt, Now now) {
   return core_->on_adopt(adopt, now);
 }
 
+void Broker::on_peer_name(ConnectionId id, std::string name) {
+  core_->on_peer_name(id, std::move(name));
+}
+
 size_t Broker::on_bytes(ConnectionId id, Bytes bytes, Now now) {
   return core_->on_bytes(id, bytes, now);
 }

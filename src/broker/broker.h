@@ -63,6 +63,8 @@ enum class CloseCause : uint8_t {
   by_peer,    ///< end of file
   error,      ///< read or write failed; the detail says how
   by_broker,  ///< Output::close was carried out
+  /// the peer's TLS was not what it should be, or it did not speak TLS; the detail says why
+  by_protocol,
 };
 
 /// One shard's broker: a state machine that turns inputs (bytes, mail, time, closes) into effects
@@ -83,6 +85,8 @@ class Broker {
   /// A connection comes from another shard. The caller has taken adopt.transport and ties it to
   /// the id returned. What is left in adopt.bytes then is still to be given to on_bytes().
   ConnectionId on_adopt(mail::Adopt& adopt, Now now);
+  /// The peer has proved this name with its certificate. Comes before its first bytes, if at all.
+  void on_peer_name(ConnectionId id, std::string name);
   /// Bytes of any size came. Stale ids are ignored. The bytes need not outlive the call. Returns
   /// how many were taken. Less than all: dirty connections should be written before the rest is
   /// given, so that a burst for many subscribers does not pile up in their queues.

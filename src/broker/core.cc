@@ -95,9 +95,16 @@ ConnectionId Core::on_adopt(mail::Adopt& adopt, Now now) {
   --stats_.sockets_opened;  // counted where it was accepted
   stats_.bytes_received -= adopt.bytes.size();
   connections_.at(id).moved = true;
+  connections_.at(id).peer_name = std::move(adopt.peer_name);
   const size_t taken = on_bytes(id, adopt.bytes, now);
   adopt.bytes.erase(adopt.bytes.begin(), adopt.bytes.begin() + static_cast<ptrdiff_t>(taken));
   return id;
+}
+
+void Core::on_peer_name(ConnectionId id, std::string name) {
+  Connection* connection = connections_.find(id);
+  if (connection == nullptr || connection->stage != Connection::Stage::connecting) return;
+  connection->peer_name = std::make_unique<std::string>(std::move(name));
 }
 
 uint32_t Core::packet_size_limit(const Connection& connection) const {

@@ -52,6 +52,10 @@ void Core::on_connect_frame(Peer peer, const mqtt::Frame& frame) {
            .accepts_protocol_level(static_cast<uint8_t>(packet.version))) {
     return refuse_version(peer, packet);
   }
+  if (listener(peer.connection.listener).user_name_from_certificate() &&
+      !take_peer_name(peer, packet)) {
+    return;
+  }
   std::string client_id;
   if (!check_connect(peer, packet, client_id)) return;
   const bool assigned = packet.client_id.empty() && !client_id.empty();
@@ -61,6 +65,20 @@ void Core::on_connect_frame(Peer peer, const mqtt::Frame& frame) {
     return move_home(peer, to, frame);
   }
   log_in(peer, frame, packet, client_id, assigned);
+  if (Connection* connection = connections_.find(peer.id)) connection->peer_name.reset();
+}
+
+/// The name in the client's certificate takes the place of the login in CONNECT.
+bool Core::take_peer_name(Peer peer, mqtt::Connect& packet) {
+  const std::string* name = peer.connection.peer_name.get();
+  if (name == nullptr || !mqtt::valid_utf8(*name)) {
+    refuse(peer, packet, Reason::bad_user_name_or_password,
+           "no user name in the certificate of the client");
+    return false;
+  }
+  packet.user_name = *name;
+  packet.password.reset();
+  return true;
 }
 
 void Core::refuse_version(Peer peer, const mqtt::Connect& packet) {
@@ -226,6 +244,7 @@ void Core::move_home(Peer peer, ShardId to, const mqtt::Frame& frame) {
   adopt->bytes.insert(adopt->bytes.end(), rest_behind_connect_.begin(), rest_behind_connect_.end());
   adopt->address = peer.connection.address.get();
   adopt->listener = peer.connection.listener;
+  adopt->peer_name = std::move(peer.connection.peer_name);
   --stats_.messages_received;  // its home counts it
   --stats_.packets_received[static_cast<size_t>(mqtt::PacketType::connect)];
   output_.moves.push_back({peer.id, to, std::move(adopt)});

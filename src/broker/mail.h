@@ -114,8 +114,9 @@ struct GroupReturn {
 /// A connection comes home: its transport, its CONNECT packet and what was read behind it.
 struct Adopt {
   std::unique_ptr<TransportHandle> transport;
-  std::vector<uint8_t> bytes;  ///< CONNECT and all that followed it so far
-  std::string address;         ///< peer, "ADDR:PORT"
+  std::vector<uint8_t> bytes;              ///< CONNECT and all that followed it so far
+  std::string address;                     ///< peer, "ADDR:PORT"
+  std::unique_ptr<std::string> peer_name;  ///< by its certificate; null: none
   uint16_t listener = 0;
   bool authenticated = false;
 };

@@ -13,6 +13,23 @@ using mqtt::PropertyId;
 using mqtt::Reason;
 using mqtt::Version;
 
+namespace {
+
+EndCause end_cause_of(CloseCause cause) {
+  switch (cause) {
+    case CloseCause::by_peer:
+      return EndCause::closed_by_client;
+    case CloseCause::by_protocol:
+      return EndCause::protocol_error;
+    case CloseCause::error:
+    case CloseCause::by_broker:
+      break;
+  }
+  return EndCause::socket_error;
+}
+
+}  // namespace
+
 void Core::on_disconnect(Peer peer, const mqtt::Frame& frame) {
   mqtt::Disconnect packet;
   mqtt::Malformed error;
@@ -149,9 +166,13 @@ void Core::on_closed(ConnectionId id, CloseCause cause, std::string_view detail,
   if (connection == nullptr) return;
   const Peer peer{id, *connection};
   if (connection->stage != Connection::Stage::closing) {
-    log_ending(*connection,
-               cause == CloseCause::by_peer ? EndCause::closed_by_client : EndCause::socket_error,
-               detail);
+    if (cause == CloseCause::by_protocol) {
+      const std::string_view address = connection->address.get();
+      // Without the port, as Mosquitto writes it.
+      LOG_TO(log(), LogType::notice, "Client connection from {} failed: {}.",
+             address.substr(0, address.rfind(':')), detail);
+    }
+    log_ending(*connection, end_cause_of(cause), detail);
     detach(peer, true);
   }
   release_connection(peer);

@@ -58,6 +58,9 @@ struct LogConfig {
   bool operator==(const LogConfig&) const = default;
 };
 
+/// Option tls_version: the oldest version that a listener speaks.
+enum class TlsVersion : uint8_t { v1_2, v1_3 };
+
 /// One place the broker listens at. Options are those between a `listener` line and the next.
 struct ListenerConfig {
   uint16_t port = 0;           ///< 1..65535.
@@ -83,6 +86,28 @@ struct ListenerConfig {
   std::string mount_point;               ///< Put before every topic of the listener's clients.
   bool use_username_as_clientid = false;
   uint8_t accept_protocol_versions = kAcceptAll;  ///< kAccept* bits.
+
+  // TLS. Paths of PEM files; empty = not given.
+  std::string certfile;
+  std::string keyfile;
+  std::string cafile;  ///< Authorities of client certificates.
+  std::string capath;  ///< A folder of such.
+  std::string crlfile;
+  std::string ciphers;
+  std::string ciphers_tls13;
+  std::string dhparamfile;
+  TlsVersion tls_version = TlsVersion::v1_2;
+  bool require_certificate = false;
+  bool use_identity_as_username = false;
+  bool use_subject_as_username = false;
+  bool disable_client_cert_date_checks = false;
+
+  [[nodiscard]] bool uses_tls() const { return !certfile.empty(); }
+
+  /// Does the certificate of a client say who it is, instead of user name and password?
+  [[nodiscard]] bool user_name_from_certificate() const {
+    return use_identity_as_username || use_subject_as_username;
+  }
 
   /// `level` is the number in CONNECT: 3, 4 or 5.
   [[nodiscard]] bool accepts_protocol_level(uint8_t level) const {

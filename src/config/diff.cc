@@ -1,6 +1,7 @@
 #include "config/diff.h"
 
 #include <algorithm>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -13,8 +14,10 @@ namespace {
 
 /// What a socket is opened with: a listener for which one of these changes is another listener.
 auto identity(const ListenerConfig& listener) {
-  return std::tie(listener.port, listener.host, listener.unix_path, listener.bind_interface,
-                  listener.socket_domain, listener.protocol);
+  // With or without TLS, too: those who are connected must not wake up on the wrong one.
+  return std::tuple(listener.port, std::string_view(listener.host),
+                    std::string_view(listener.unix_path), std::string_view(listener.bind_interface),
+                    listener.socket_domain, listener.protocol, listener.uses_tls());
 }
 
 const ListenerConfig* find_same(const std::vector<ListenerConfig>& listeners,

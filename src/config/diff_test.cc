@@ -90,11 +90,26 @@ TEST(Reload, applies_every_option_of_a_listener_that_does_not_open_sockets) {
       "max_topic_alias_broker 1",
       "mount_point a/",
       "use_username_as_clientid true",
+      "certfile /b",
+      "keyfile /b",
+      "cafile /b",
+      "capath /b",
+      "crlfile /b",
+      "ciphers b",
+      "ciphers_tls1.3 b",
+      "dhparamfile /b",
+      "tls_version tlsv1.3",
+      "require_certificate true",
+      "use_identity_as_username true",
+      "use_subject_as_username true",
+      "disable_client_cert_date_checks true",
   };
   for (const std::string_view line : lines) {
-    const std::string after = "listener 1884\nlistener 1885 ::1\n" + std::string(line);
+    const std::string before =
+        "listener 1884\nlistener 1885 ::1\ncertfile /a\nkeyfile /a\ncafile /a\n";
+    const std::string after = before + std::string(line);
     const std::string name(line.substr(0, line.find(' ')));
-    const Reloaded result = reload_texts("listener 1884\nlistener 1885 ::1\n", after);
+    const Reloaded result = reload_texts(before, after);
     EXPECT_EQ(result.config, config_of(after)) << line;
     ASSERT_EQ(result.changes.size(), 1u) << line;
     EXPECT_EQ(result.changes[0].text(), name + " of the listener on port 1885 of ::1 has changed.");
@@ -141,7 +156,8 @@ TEST(Reload, keeps_listeners_open_and_in_order_when_the_file_adds_and_removes_so
 }
 
 TEST(Reload, treats_a_listener_with_another_socket_as_another_listener) {
-  for (const std::string_view line : {"socket_domain ipv4", "bind_interface lo"}) {
+  for (const std::string_view line :
+       {"socket_domain ipv4", "bind_interface lo", "certfile /a\nkeyfile /a"}) {
     const std::string after = "listener 1884\nmax_qos 0\n" + std::string(line);
     const Reloaded result = reload_texts("listener 1884\n", after);
     EXPECT_EQ(result.config, config_of("listener 1884\n")) << line;

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "base/check.h"
+#include "config/tls_setters.h"
 
 namespace tombo::config {
 namespace {
@@ -62,13 +63,14 @@ bool Draft::first_time_in_listener(std::string_view option) {
   return given_in_listener_.emplace(std::string(option), current_).second;
 }
 
-std::optional<Draft::Duplicate> Draft::finish(const std::vector<uint16_t>& ports) {
+std::optional<Draft::Fault> Draft::finish(const std::vector<uint16_t>& ports) {
   if (default_place_) {
     config.listeners.push_back(default_listener);
     places_.push_back(*default_place_);
   }
   if (config.listeners.empty()) add_local_listeners(ports);
-  return find_duplicate();
+  std::optional<Fault> duplicate = find_duplicate();
+  return duplicate ? duplicate : find_fault();
 }
 
 void Draft::add_local_listeners(const std::vector<uint16_t>& ports) {
@@ -87,15 +89,21 @@ void Draft::add_local_listeners(const std::vector<uint16_t>& ports) {
 }
 
 // SO_REUSEPORT would open the same listener twice without an error.
-std::optional<Draft::Duplicate> Draft::find_duplicate() const {
+std::optional<Draft::Fault> Draft::find_duplicate() const {
   DCHECK(places_.size() == config.listeners.size());
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {
       if (!same_place(config.listeners[i], config.listeners[k])) continue;
-      return Duplicate{
-          fmt::format("Error: Duplicate listener on port {}.", config.listeners[i].port),
-          places_[i]};
+      return Fault{fmt::format("Error: Duplicate listener on port {}.", config.listeners[i].port),
+                   places_[i]};
     }
+  }
+  return std::nullopt;
+}
+
+std::optional<Draft::Fault> Draft::find_fault() const {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    if (const auto fault = find_tls_fault(config.listeners[i])) return Fault{*fault, places_[i]};
   }
   return std::nullopt;
 }

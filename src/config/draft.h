@@ -65,17 +65,19 @@ class Draft {
   bool first_time_in_listener(std::string_view option);
 
   /// Closes the list of listeners: the default one last; `ports` of the command line, or 1883, on
-  /// loopback when there is none. Fails with the second of two equal listeners.
-  struct Duplicate {
+  /// loopback when there is none. Fails with the second of two equal listeners, or with one whose
+  /// TLS options do not go together.
+  struct Fault {
     std::string text;
     std::string place;  ///< Empty: the command line.
   };
 
-  std::optional<Duplicate> finish(const std::vector<uint16_t>& ports);
+  std::optional<Fault> finish(const std::vector<uint16_t>& ports);
 
  private:
   void add_local_listeners(const std::vector<uint16_t>& ports);
-  [[nodiscard]] std::optional<Duplicate> find_duplicate() const;
+  [[nodiscard]] std::optional<Fault> find_duplicate() const;
+  [[nodiscard]] std::optional<Fault> find_fault() const;
 
   std::string place_;
   std::vector<std::string> places_;           // Of each listener.

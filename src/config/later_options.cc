@@ -70,23 +70,9 @@ constexpr Option kOptions[] = {
   text("plugin_opt_", kPlugin, kAll),
 
   // TLS.
-  text("cafile", kListener, kAll),
-  text("capath", kDefault, kAll),
-  text("certfile", kDefault, kAll),
-  text("keyfile", kDefault, kAll),
-  text("ciphers", kDefault, kAll),
-  text("ciphers_tls1.3", kDefault, kAll),
-  text("crlfile", kDefault, kAll),
-  text("dhparamfile", kListener, kAll),
-  switched_off("disable_client_cert_date_checks", kListener, kNew),
   text("psk_hint", kDefault, kAll),
-  switched_off("require_certificate", kDefault, kAll),
   text("tls_engine", kDefault, kAll),
   text("tls_engine_kpass_sha1", kDefault, kAll),
-  words("tls_keyform", kDefault, "pem", kAll),
-  words("tls_version", kListener, "1.2 and 1.3", kAll),
-  switched_off("use_identity_as_username", kDefault, kAll),
-  switched_off("use_subject_as_username", kDefault, kAll),
 
   // WebSockets, HTTP and the PROXY protocol.
   number("enable_proxy_protocol", kListener, "off", kNew),

@@ -1,6 +1,7 @@
 #include "config/option_tables.h"
 #include "config/setters.h"
 #include "config/special_setters.h"
+#include "config/tls_setters.h"
 
 // Options of listeners.  Columns as in general_options.cc.
 namespace tombo::config {
@@ -17,6 +18,9 @@ constexpr Status kSupported = Status::supported;
 constexpr Status kDiffers = Status::differs;
 
 constexpr std::string_view kNewClients = "On reload for clients that connect afterwards.";
+constexpr std::string_view kReadAgain =
+    "Read again on reload, for clients that connect afterwards; a file that is not right leaves "
+    "everything as it was.";
 
 // clang-format off
 constexpr Option kOptions[] = {
@@ -66,6 +70,46 @@ constexpr Option kOptions[] = {
    behaviour<&ListenerConfig::mount_point>(ValueType::text, &set_mount_point), kNewClients},
   {"use_username_as_clientid", kDefault, "false", kYes, kAll, kSupported,
    boolean_option<&ListenerConfig::use_username_as_clientid>(), kNewClients},
+
+  // TLS.
+  {"certfile", kDefault, "none: no TLS", kYes, kAll, kDiffers,
+   last_text_option<&ListenerConfig::certfile>(),
+   "Read again on reload, for clients that connect afterwards; a file that is not right leaves "
+   "everything as it was. Without keyfile it is an error, in Mosquitto the listener is then open "
+   "without TLS; so are the other TLS options without certfile."},
+  {"keyfile", kDefault, "none", kYes, kAll, kDiffers,
+   last_text_option<&ListenerConfig::keyfile>(),
+   "As certfile. An encrypted key is an error; Mosquitto asks at the terminal."},
+  {"cafile", kListener, "none", kYes, kAll, kSupported,
+   last_text_option<&ListenerConfig::cafile>(), kReadAgain},
+  {"capath", kDefault, "none", kYes, kAll, kDiffers,
+   last_text_option<&ListenerConfig::capath>(),
+   "Read as a whole at start and on reload; Mosquitto looks into it for each client. A folder "
+   "without hashed names (`openssl rehash`) is an error."},
+  {"crlfile", kDefault, "none", kYes, kAll, kSupported,
+   last_text_option<&ListenerConfig::crlfile>(), kReadAgain},
+  {"ciphers", kDefault, "those of OpenSSL", kYes, kAll, kSupported,
+   last_text_option<&ListenerConfig::ciphers>(), kNewClients},
+  {"ciphers_tls1.3", kDefault, "those of OpenSSL", kYes, kAll, kSupported,
+   text_option<&ListenerConfig::ciphers_tls13>(), kNewClients},
+  {"dhparamfile", kListener, "those of OpenSSL", kYes, kAll, kDiffers,
+   text_option<&ListenerConfig::dhparamfile>(), "Mosquitto 2.1 ignores it."},
+  {"tls_version", kListener, "tlsv1.2", kYes, kAll, kDiffers,
+   behaviour<&ListenerConfig::tls_version>(ValueType::words, &set_tls_version),
+   "The oldest version: tlsv1.2 or tlsv1.3; tlsv1.1 is an error."},
+  {"tls_keyform", kDefault, "pem", kNo, kAll, Status::no_effect,
+   {ValueType::words, &set_tls_keyform},
+   "pem; engine is not supported yet."},
+  {"require_certificate", kDefault, "false", kYes, kAll, kDiffers,
+   boolean_option<&ListenerConfig::require_certificate>(),
+   "On reload for clients that connect afterwards. Without cafile or capath it is an error: "
+   "nobody could connect."},
+  {"use_identity_as_username", kDefault, "false", kYes, kAll, kSupported,
+   boolean_option<&ListenerConfig::use_identity_as_username>(), kNewClients},
+  {"use_subject_as_username", kDefault, "false", kYes, kAll, kSupported,
+   boolean_option<&ListenerConfig::use_subject_as_username>(), kNewClients},
+  {"disable_client_cert_date_checks", kListener, "false", kYes, kNew, kSupported,
+   boolean_option<&ListenerConfig::disable_client_cert_date_checks>(), kNewClients},
 };
 // clang-format on
 

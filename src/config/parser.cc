@@ -141,9 +141,9 @@ Result<void> Parser::read_included_file(const std::string& path) {
 }
 
 Result<ParseOutcome> Parser::finish(const std::vector<uint16_t>& ports) {
-  if (const std::optional<Draft::Duplicate> duplicate = draft_.finish(ports)) {
-    const Error error = fault(duplicate->text);
-    return duplicate->place.empty() ? error : located(error, duplicate->place);
+  if (const std::optional<Draft::Fault> found = draft_.finish(ports)) {
+    const Error error = fault(found->text);
+    return found->place.empty() ? error : located(error, found->place);
   }
   return ParseOutcome{std::move(draft_.config), std::move(draft_.notices)};
 }

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -211,6 +212,38 @@ TEST(ParserErrors, refuses_values_that_are_not_supported_yet) {
       {"log_dest android", "Error: option log_dest is not supported yet with the value android."},
   };
   expect_errors(cases);
+}
+
+TEST(ParserErrors, refuses_tls_options_that_do_not_go_together) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"certfile a\n", "certfile, but no keyfile."},
+      {"keyfile a\n", "keyfile, but no certfile."},
+      {"cafile a\n", "cafile, but no certfile."},
+      {"tls_version tlsv1.3\n", "tls_version, but no certfile."},
+      {"require_certificate true\n", "require_certificate, but no certfile."},
+      {"use_identity_as_username true\n", "use_identity_as_username, but no certfile."},
+      {"certfile a\nkeyfile a\nrequire_certificate true\n",
+       "require_certificate, but neither cafile nor capath."},
+  };
+  for (const auto& [lines, words] : cases) {
+    FilesInMemory files({{"t.conf", "\nlistener 1884\n" + std::string(lines)}});
+    const Result<ParseOutcome> outcome = parse_file(files, "t.conf", {});
+    ASSERT_FALSE(outcome) << lines;
+    EXPECT_EQ(outcome.error().text, "Error: The listener on port 1884 has " + std::string(words) +
+                                        "\nError found at t.conf:2.");
+    EXPECT_EQ(outcome.error().code, 3);
+  }
+}
+
+TEST(ParserErrors, refuses_versions_of_tls_that_are_not_safe_and_keys_elsewhere) {
+  const Case cases[] = {
+      {"tls_version tlsv1.1", "Error: Unsupported tls_version \"tlsv1.1\"."},
+      {"tls_version 1.3", "Error: Unsupported tls_version \"1.3\"."},
+      {"tls_keyform engine",
+       "Error: option tls_keyform is not supported yet with the value engine."},
+      {"tls_keyform der", "Error: Invalid tls_keyform value (der)."},
+  };
+  expect_errors(cases, "listener 1884\n");
 }
 
 TEST(ParserErrors, refuses_text_that_is_not_valid_utf_8_or_too_long) {

@@ -481,6 +481,30 @@ TEST(Parser, reads_included_files_in_order_where_the_option_stands) {
   EXPECT_EQ(outcome.notices, expected);
 }
 
+TEST(Parser, reads_tls_options_of_a_listener_the_last_one_wins) {
+  const Config config = config_of(
+      "listener 8883\ncertfile a\ncertfile /c d\nkeyfile /k\ncafile /ca\ncapath /cas\n"
+      "crlfile /crl\nciphers X:!Y\nciphers_tls1.3 Z\ndhparamfile /dh\ntls_version tlsv1.3\n"
+      "tls_keyform pem\nrequire_certificate true\nuse_identity_as_username true\n"
+      "use_subject_as_username 1\ndisable_client_cert_date_checks true\nlistener 1883\n"
+      "require_certificate false\n");
+  ListenerConfig tls = default_listener(Compatibility::v2_1, 8883);
+  tls.certfile = "/c d";
+  tls.keyfile = "/k";
+  tls.cafile = "/ca";
+  tls.capath = "/cas";
+  tls.crlfile = "/crl";
+  tls.ciphers = "X:!Y";
+  tls.ciphers_tls13 = "Z";
+  tls.dhparamfile = "/dh";
+  tls.tls_version = TlsVersion::v1_3;
+  tls.require_certificate = tls.disable_client_cert_date_checks = true;
+  tls.use_identity_as_username = tls.use_subject_as_username = true;
+  ASSERT_EQ(config.listeners.size(), 2U);
+  EXPECT_EQ(config.listeners[0], tls);
+  EXPECT_FALSE(config.listeners[1].uses_tls());
+}
+
 TEST(Parser, lets_lines_after_include_dir_and_further_ones_win) {
   const Config config = outcome_of({{"t.conf", "include_dir d\ninclude_dir e\nmax_keepalive 3\n"},
                                     {"d/a.conf", "sys_interval 1\nmax_keepalive 1\n"},

@@ -193,4 +193,10 @@ constexpr Behaviour text_option() {
   return behaviour<kField>(ValueType::text, &set_text<kField>);
 }
 
+/// As text_option, but a second value replaces the first.
+template <auto kField>
+constexpr Behaviour last_text_option() {
+  return behaviour<kField>(ValueType::text, &replace_text<kField>);
+}
+
 }  // namespace tombo::config

@@ -15,10 +15,11 @@ namespace tombo::server {
 /// What a shard knows of one connection: its transport and what the loop watches it for.
 struct Link {
   std::unique_ptr<net::Transport> transport;
-  uint32_t generation = 0;  ///< Of the ConnectionId; odd while the broker has the connection.
-  uint16_t listener = 0;    ///< Index into Config::listeners.
-  bool reading = true;      ///< False: the broker wants no more bytes for now.
-  bool blocked = false;     ///< The socket is full; the loop tells when it is not.
+  uint32_t generation = 0;      ///< Of the ConnectionId; odd while the broker has the connection.
+  uint16_t listener = 0;        ///< Index into Config::listeners.
+  bool reading : 1 = true;      ///< False: the broker wants no more bytes for now.
+  bool blocked : 1 = false;     ///< The socket is full; the loop tells when it is not.
+  bool introduced : 1 = false;  ///< The broker knows who the peer has proved to be.
 
   [[nodiscard]] net::Interest interest() const { return net::interest_of(reading, blocked); }
 };

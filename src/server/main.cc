@@ -52,8 +52,10 @@ void log_start(Logger& log, const Origin& origin, const config::Config& config) 
     log.log(LogType::info, "Using default config.");
   }
   if (config.is_v2_0()) return;
-  for (const char* feature : {"Bridge", "Persistence", "TLS", "TLS-PSK", "Websockets"}) {
-    LOG_TO(log, LogType::info, "{} support NOT available.", feature);
+  for (const char* line : {"Bridge support NOT available.", "Persistence support NOT available.",
+                           "TLS support available.", "TLS-PSK support NOT available.",
+                           "Websockets support NOT available."}) {
+    log.log(LogType::info, line);
   }
 }
 

@@ -71,6 +71,7 @@ Server::Server(const Setup& setup, LogSink& log_sink)
       log_sink_(log_sink),
       admission_(*config_),
       fence_(shards_for(*config_)),
+      tls_(setup.tls),
       listening_(shards_for(*config_)) {
   const unsigned count = shards_for(*config_);
   const uint64_t hash_seed = random_seed();
@@ -165,6 +166,7 @@ Result<void> Server::listen_at_all_addresses(uint16_t index, Logger& log) {
 
 void Server::accept() {
   on_all_shards([this](Shard& shard, size_t index) {
+    shard.set_tls(tls_);
     for (Shard::ListeningSocket& each : listening_[index]) shard.add_listener(std::move(each));
   });
   listening_.clear();
@@ -213,6 +215,7 @@ void Server::reconfigure(const Setup& setup) {
   if (setup.logins->need_passwords()) hash_pool_->start();
   on_all_shards([this, &setup](Shard& shard, size_t index) {
     authenticators_[index]->set_logins(setup.logins);
+    shard.set_tls(setup.tls);
     shard.reconfigure({setup.config, setup.authorizer});
   });
 }

@@ -21,6 +21,7 @@
 #include "server/log_sink.h"
 #include "server/setup.h"
 #include "server/shard.h"
+#include "server/tls_setup.h"
 #include "store/memory_store.h"
 
 namespace tombo::server {
@@ -53,7 +54,8 @@ class Server {
   /// everybody, and a short while to get it all written. Does nothing when it does not run.
   void stop();
 
-  /// Hands a new configuration to all shards. Requires: the same listeners.
+  /// Hands a new configuration to all shards, with what its files say now. Requires: the same
+  /// listeners.
   void reconfigure(const Setup& setup);
 
   /// Publishes messages of the broker's own, also from the log's thread.
@@ -84,6 +86,7 @@ class Server {
   std::unique_ptr<broker::InterestTable> interest_;
   std::unique_ptr<auth::HashPool> hash_pool_;
   std::vector<std::unique_ptr<auth::PasswordAuthenticator>> authenticators_;  // By shard.
+  TlsContexts tls_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::vector<Shard::ListeningSocket>> listening_;  // By shard, until accept().
   std::vector<uint16_t> ports_;

@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "mqtt/message.h"
+#include "net/test_certificates.h"
+#include "net/test_tls_client.h"
 #include "server/test_client.h"
 
 namespace tombo::server {
@@ -130,6 +132,40 @@ TEST_F(ServerTest, takes_over_limits_of_a_new_configuration) {
   settings.listeners[0].max_connections = 2;
   server->reconfigure(*load_setup(std::make_shared<const config::Config>(settings)));
   EXPECT_EQ(client().connect("second"), kConnack);
+}
+
+TEST_F(ServerTest, carries_tls_connections_to_the_shards_of_their_clients) {
+  const net::TestFolder folder;
+  net::TestAuthority authority("Authority");
+  const net::TestIdentity own = authority.issue("server");
+  settings.listeners[0].certfile = folder.file("server.crt", own.certificate);
+  settings.listeners[0].keyfile = folder.file("server.key", own.key);
+  start();
+  for (int i = 0; i < 16; ++i) {
+    const TestClient plain = client();
+    net::TestTlsClient tls;
+    tls.trust(authority);
+    tls.attach(plain.socket().descriptor());
+    ASSERT_TRUE(tls.shake_hands());
+    const std::string id = "client-" + std::to_string(i);
+    ASSERT_TRUE(tls.send(TestClient::packet(
+        0x10, TestClient::text("MQTT") + std::string("\4\2\0\0", 4) + TestClient::text(id))));
+    EXPECT_EQ(tls.receive(), kConnack);
+    ASSERT_TRUE(tls.send(TestClient::packet(0xC0, "")));
+    EXPECT_EQ(tls.receive(), std::string("\xD0\0", 2));
+  }
+}
+
+TEST(Setup, is_none_when_a_key_is_not_that_of_the_certificate) {
+  const net::TestFolder folder;
+  net::TestAuthority authority("Authority");
+  config::Config settings = config::default_config(config::Compatibility::v2_1);
+  settings.listeners = {config::default_listener(config::Compatibility::v2_1, 0)};
+  settings.listeners[0].certfile = folder.file("own.crt", authority.issue("own").certificate);
+  settings.listeners[0].keyfile = folder.file("other.key", authority.issue("other").key);
+  const Result<Setup> setup = load_setup(std::make_shared<const config::Config>(settings));
+  ASSERT_FALSE(setup);
+  EXPECT_NE(setup.error().text.find("Check keyfile"), std::string::npos) << setup.error().text;
 }
 
 TEST_F(ServerTest, says_goodbye_with_wills_first) {

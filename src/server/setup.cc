@@ -7,7 +7,7 @@
 namespace tombo::server {
 
 Result<Setup> load_setup(std::shared_ptr<const config::Config> config) {
-  Setup setup{.config = std::move(config), .logins = {}, .authorizer = {}};
+  Setup setup{.config = std::move(config), .logins = {}, .authorizer = {}, .tls = {}};
   Result<std::shared_ptr<const auth::Logins>> logins = auth::load_logins(setup.config);
   if (!logins) return logins.error();
   setup.logins = std::move(*logins);
@@ -15,6 +15,9 @@ Result<Setup> load_setup(std::shared_ptr<const config::Config> config) {
       auth::load_access_control(*setup.config, auth::read_acl_file);
   if (!authorizer) return authorizer.error();
   setup.authorizer = std::move(*authorizer);
+  Result<TlsContexts> tls = make_tls_contexts(*setup.config);
+  if (!tls) return tls.error();
+  setup.tls = std::move(*tls);
   return setup;
 }
 

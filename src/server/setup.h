@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "broker/ports/authorizer.h"
 #include "config/config.h"
+#include "server/tls_setup.h"
 
 namespace tombo::server {
 
@@ -15,6 +16,7 @@ struct Setup {
   std::shared_ptr<const config::Config> config;
   std::shared_ptr<const auth::Logins> logins;            ///< password_file
   std::shared_ptr<const broker::Authorizer> authorizer;  ///< acl_file; null: everything is allowed
+  TlsContexts tls;                                       ///< certificates and keys
 };
 
 /// Reads the files. The error is that of the first one that is not right, in lines for the log.

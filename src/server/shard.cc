@@ -78,6 +78,7 @@ bool Shard::has_finished() const {
 void Shard::turn() {
   const std::span<const net::Event> events = wait();
   now_ = read_clock();
+  handshakes_ = 0;
   take_order();
   take_mail();
   resume_writes();
@@ -145,7 +146,7 @@ void Shard::adopt(mail::Adopt& adopt) {
   auto transport = CarriedTransport::unpack(std::move(adopt.transport));
   const uint16_t listener = adopt.listener;
   const broker::ConnectionId id = broker_.on_adopt(adopt, now_);
-  tie(id, std::move(transport), listener);
+  if (Link* link = tie(id, std::move(transport), listener)) link->introduced = true;
   for (Bytes rest = adopt.bytes; !rest.empty();) {
     flush();
     rest = rest.subspan(broker_.on_bytes(id, rest, now_));

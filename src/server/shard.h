@@ -24,6 +24,7 @@
 #include "server/link_table.h"
 #include "server/log_sink.h"
 #include "server/stats_slot.h"
+#include "server/tls_setup.h"
 
 namespace tombo::server {
 
@@ -77,6 +78,10 @@ class Shard {
 
   /// Accepts connections at this socket, too.
   void add_listener(ListeningSocket listening);
+
+  /// What connections that come from now on begin with. Requires: one for each listener.
+  void set_tls(const TlsContexts& contexts) { tls_ = contexts; }
+
   void close_listeners();
   void deliver(broker::Mail&& mail);
   void reconfigure(broker::mail::Reconfigure change);
@@ -131,8 +136,10 @@ class Shard {
   void open(net::Listener::Accepted accepted, const Gate& gate);
   void complain(Gate& gate, int error);
   void retry_gates();
-  void tie(broker::ConnectionId id, std::unique_ptr<net::Transport> transport, uint16_t listener);
+  Link* tie(broker::ConnectionId id, std::unique_ptr<net::Transport> transport, uint16_t listener);
+  bool flush_transport(broker::ConnectionId id, Link& link);
   void read(broker::ConnectionId id, Link& link);
+  void introduce(broker::ConnectionId id, Link& link);
   void feed(broker::ConnectionId id, Bytes bytes);
   void write_dirty();
   void resume_writes();
@@ -154,6 +161,8 @@ class Shard {
   net::EpollLoop loop_;
   net::LingerQueue lingering_;
   std::vector<Gate> gates_;
+  TlsContexts tls_;
+  int handshakes_ = 0;  // Steps in this turn.
   std::optional<Time> retry_gates_at_;
   LinkTable links_;
   std::unique_ptr<std::array<uint8_t, size_t{64} * 1024>> scratch_;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 #include "server/shard.h"
 
 // What a turn does with sockets: accept, read, write, close.
@@ -20,6 +21,8 @@ using net::IoResult;
 constexpr int kAcceptsPerTurn = 64;
 /// Writes to one socket in one go, each up to a FlushBuffer.
 constexpr int kWritesPerTurn = 16;
+/// Steps of TLS handshakes in a turn: each may cost half a millisecond.
+constexpr int kHandshakesPerTurn = 16;
 /// A listener that is out of descriptors is tried again after this.
 constexpr Duration kGateRest{200};
 
@@ -59,19 +62,28 @@ void Shard::on_event(const net::Event& event) {
 void Shard::on_connection_event(ConnectionId id, const net::Event& event) {
   Link* link = links_.find(id);
   if (link == nullptr) return;  // Closed earlier in this turn.
-  if (event.writable && link->blocked) {
-    link->blocked = false;
-    loop_.change(link->transport->descriptor(), id.packed(), link->interest());
-    write(id);
-    link = links_.find(id);
-    if (link == nullptr) return;
-  }
+  if (event.writable && link->blocked && flush_transport(id, *link)) write(id);
+  link = links_.find(id);
+  if (link == nullptr) return;
   if (link->reading && (event.readable || event.broken)) {
     read(id, *link);
   } else if (event.broken) {
     // Nobody reads, but the loop would tell it again and again.
     drop(id, *link, CloseCause::by_peer, 0);
   }
+}
+
+/// The socket takes bytes again, first those of the transport's own. True: it takes others, too.
+bool Shard::flush_transport(ConnectionId id, Link& link) {
+  const IoResult flushed = link.transport->flush();
+  if (flushed.kind == IoResult::Kind::blocked) return false;
+  if (flushed.kind == IoResult::Kind::failed) {
+    drop(id, link, cause_of(flushed.error), flushed.error);
+    return false;
+  }
+  link.blocked = false;
+  loop_.change(link.transport->descriptor(), id.packed(), link.interest());
+  return true;
 }
 
 void Shard::accept(Gate& gate, uint32_t number) {
@@ -136,19 +148,36 @@ void Shard::open(net::Listener::Accepted accepted, const Gate& gate) {
            listener.port);
   }
   const ConnectionId id = broker_.on_open({accepted.peer, gate.index}, now_);
-  tie(id, std::make_unique<net::TcpTransport>(std::move(accepted.socket)), gate.index);
+  std::unique_ptr<net::Transport> transport;
+  if (const auto& tls = tls_[gate.index]) {
+    transport = std::make_unique<net::TlsTransport>(std::move(accepted.socket), tls);
+  } else {
+    transport = std::make_unique<net::TcpTransport>(std::move(accepted.socket));
+  }
+  tie(id, std::move(transport), gate.index);
 }
 
-void Shard::tie(ConnectionId id, std::unique_ptr<net::Transport> transport, uint16_t listener) {
+/// Null: it could not be watched, and is gone.
+Link* Shard::tie(ConnectionId id, std::unique_ptr<net::Transport> transport, uint16_t listener) {
   Link& link = links_.tie(id, std::move(transport), listener);
-  if (loop_.add(link.transport->descriptor(), id.packed(), link.interest())) return;
+  link.blocked = link.transport->wants_write();
+  if (loop_.add(link.transport->descriptor(), id.packed(), link.interest())) return &link;
   drop(id, link, CloseCause::error, errno);
+  return nullptr;
 }
 
 void Shard::read(ConnectionId id, Link& link) {
-  const IoResult result = link.transport->read(*scratch_);
+  net::Transport& transport = *link.transport;
+  // The loop tells it again in the next turn.
+  if (transport.is_opening() && handshakes_++ >= kHandshakesPerTurn) return;
+  const IoResult result = transport.read(*scratch_);
+  if (transport.wants_write() && !link.blocked) {
+    link.blocked = true;
+    loop_.change(transport.descriptor(), id.packed(), link.interest());
+  }
   switch (result.kind) {
     case IoResult::Kind::done:
+      if (!link.introduced) introduce(id, link);
       return feed(id, Bytes(scratch_->data(), result.count));
     case IoResult::Kind::blocked:
       return;
@@ -157,6 +186,17 @@ void Shard::read(ConnectionId id, Link& link) {
     case IoResult::Kind::failed:
       return drop(id, link, cause_of(result.error), result.error);
   }
+}
+
+/// Tells the broker who the peer has proved to be, before its first packet.
+void Shard::introduce(ConnectionId id, Link& link) {
+  link.introduced = true;
+  const config::ListenerConfig& listener = config_->listeners[link.listener];
+  if (!listener.user_name_from_certificate()) return;
+  const net::PeerName which =
+      listener.use_identity_as_username ? net::PeerName::common_name : net::PeerName::subject;
+  std::optional<std::string> name = link.transport->peer_name(which);
+  if (name) broker_.on_peer_name(id, std::move(*name));
 }
 
 /// Gives the broker what was read. Mail that was there before comes first: a client that has seen
@@ -223,7 +263,7 @@ Shard::Written Shard::write_once(ConnectionId id, Link& link) {
     errno = result.error;
     return Written::failed;
   }
-  const bool complete = result.count == flush_buffer_.size();
+  const bool complete = result.count == flush_buffer_.size() && !link.transport->wants_write();
   const bool more = broker_.wrote(id, flush_buffer_, result.count);
   if (!complete) return Written::blocked;
   return more ? Written::more : Written::all;
@@ -259,7 +299,13 @@ void Shard::apply_reading() {
 /// Ends a connection whose socket has ended.
 void Shard::drop(ConnectionId id, Link& link, CloseCause cause, int error) {
   commons_.admission.listener(link.listener).leave();
-  links_.untie(link).reset();
+  const std::unique_ptr<net::Transport> transport = links_.untie(link);
+  if (error == EPROTO) {
+    // The peer has been told why, and must be able to read it.
+    loop_.remove(transport->descriptor());
+    lingering_.add(transport->finish(), now_.time);
+    return broker_.on_closed(id, CloseCause::by_protocol, transport->why_failed(), now_);
+  }
   broker_.on_closed(id, cause, error == 0 ? "" : std::strerror(error), now_);
 }
 
