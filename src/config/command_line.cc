@@ -79,8 +79,11 @@ Result<void> on_threads(CommandLine& line, Arguments& arguments) {
   return {};
 }
 
-Result<void> on_tls_keylog(CommandLine& /*line*/, Arguments& /*arguments*/) {
-  return fault("Error: option --tls-keylog is not supported yet.");
+Result<void> on_tls_keylog(CommandLine& line, Arguments& arguments) {
+  Result<std::string> path = arguments.value_of("--tls-keylog", "file");
+  if (!path) return path.error();
+  line.tls_keylog = std::move(*path);
+  return {};
 }
 
 /// One switch or option with a value. An action other than run ends the reading.
@@ -135,6 +138,7 @@ Result<Compatibility> environment_compatibility(const Environment& environment) 
 
 void apply(const CommandLine& line, Config& config) {
   if (line.threads) config.threads = *line.threads;
+  config.tls_keylog = line.tls_keylog;
   if (line.verbose) config.log.log_type = kLogAll;
   if (!line.quiet) return;
   LogConfig& log = config.log;
@@ -189,6 +193,7 @@ std::string help_text(std::string_view version) {
       "\n"
       "Usage: tombo [-c config_file] [-d] [-h] [-p port] [-q | -v]\n"
       "             [--compatibility 2.0|2.1] [--test-config] [--threads number]\n"
+      "             [--tls-keylog file]\n"
       "\n"
       " -c, --config-file FILE : read the configuration from FILE.\n"
       " -d, --daemon : put the broker into the background after starting.\n"
@@ -201,6 +206,8 @@ std::string help_text(std::string_view version) {
       "      configuration file and the environment variable TOMBO_COMPATIBILITY.\n"
       " --test-config : check the file given with -c, then exit with 0 or 3.\n"
       " --threads NUMBER : threads that serve clients, at most {}; 0 is one a core.\n"
+      " --tls-keylog FILE : append the secrets of TLS connections to FILE, so that Wireshark can\n"
+      "      read what was captured. Whoever has the file can read it, too.\n"
       " --version : display the version.\n",
       version, kCommandLinePortsMax, kThreadsMax);
 }

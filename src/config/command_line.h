@@ -33,6 +33,7 @@ struct CommandLine {
   std::vector<uint16_t> ports;
   std::optional<Compatibility> compatibility;
   std::optional<uint32_t> threads;
+  std::string tls_keylog;  ///< Empty: not given.
 };
 
 /// The environment variables that matter, read by the caller.

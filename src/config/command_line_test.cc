@@ -82,7 +82,7 @@ TEST(CommandLine, refuses_with_the_reason_and_status_3) {
       {{"--compatibility", "1.6"},
        "Error: Invalid compatibility specified (1.6), it is 2.0 or 2.1."},
       {{"--test-config"}, "Please provide a configuration file to test."},
-      {{"--tls-keylog", "k"}, "Error: option --tls-keylog is not supported yet."},
+      {{"--tls-keylog"}, "Error: --tls-keylog argument given, but no file specified."},
   };
   for (const Case& c : cases) {
     const Result<CommandLine> line = parse_command_line(c.words);

@@ -88,6 +88,9 @@ struct ListenerConfig {
   uint8_t accept_protocol_versions = kAcceptAll;  ///< kAccept* bits.
 
   // TLS. Paths of PEM files; empty = not given.
+  // With psk_hint clients share keys with the broker instead.
+  std::string psk_hint;
+  std::string psk_file;  ///< Set only with per_listener_settings.
   std::string certfile;
   std::string keyfile;
   std::string cafile;  ///< Authorities of client certificates.
@@ -102,9 +105,12 @@ struct ListenerConfig {
   bool use_subject_as_username = false;
   bool disable_client_cert_date_checks = false;
 
-  [[nodiscard]] bool uses_tls() const { return !certfile.empty(); }
+  [[nodiscard]] bool uses_psk() const { return !psk_hint.empty(); }
 
-  /// Does the certificate of a client say who it is, instead of user name and password?
+  [[nodiscard]] bool uses_tls() const { return !certfile.empty() || uses_psk(); }
+
+  /// Does the certificate or the shared key of a client say who it is, instead of user name and
+  /// password?
   [[nodiscard]] bool user_name_from_certificate() const {
     return use_identity_as_username || use_subject_as_username;
   }
@@ -144,6 +150,8 @@ struct Config {
   std::string password_file;               ///< Ask password_file_for().
   bool per_listener_settings = false;
   std::string acl_file;  ///< Path, empty = none; ask acl_file_for().
+  std::string psk_file;    ///< Ask psk_file_for().
+  std::string tls_keylog;  ///< Of the command line: secrets of TLS go there; empty = nowhere.
 
   // Queues and windows towards a client. Bytes and counts: 0 = no limit.
   uint16_t max_inflight_messages = 20;  ///< 0 or 65535 = no limit; ask receive_maximum().
@@ -194,6 +202,11 @@ struct Config {
   [[nodiscard]] bool zero_length_clientid_allowed(const ListenerConfig& listener) const {
     if (!per_listener_settings) return allow_zero_length_clientid;
     return listener.allow_zero_length_clientid.value_or(true);
+  }
+
+  /// Identities and keys of the clients of a listener with psk_hint.
+  [[nodiscard]] const std::string& psk_file_for(const ListenerConfig& listener) const {
+    return per_listener_settings ? listener.psk_file : psk_file;
   }
 
   /// The prefix of client ids that the broker makes for clients of this listener.

@@ -61,6 +61,7 @@ TEST(Reload, applies_every_option_of_the_broker_that_is_documented_so) {
       "password_file /a",
       "per_listener_settings true",
       "persistent_client_expiration 1d",
+      "psk_file /a",
       "queue_qos0_messages true",
       "retain_available false",
       "retain_expiry_interval 1",

@@ -103,7 +103,8 @@ std::optional<Draft::Fault> Draft::find_duplicate() const {
 
 std::optional<Draft::Fault> Draft::find_fault() const {
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
-    if (const auto fault = find_tls_fault(config.listeners[i])) return Fault{*fault, places_[i]};
+    if (const auto fault = find_tls_fault(config, config.listeners[i]))
+      return Fault{*fault, places_[i]};
   }
   return std::nullopt;
 }

@@ -54,7 +54,6 @@ constexpr Option boolean(std::string_view name, Scope scope, std::string_view fa
 // clang-format off
 constexpr Option kOptions[] = {
   // Logins and access control.
-  text("psk_file", kSecurity, kAll),
   switched_off("enable_control_api", kGlobal, kNew),
   // Has a meaning only together with acl_file.
   switched_off("check_retain_source", kGlobal, kAll),
@@ -70,7 +69,6 @@ constexpr Option kOptions[] = {
   text("plugin_opt_", kPlugin, kAll),
 
   // TLS.
-  text("psk_hint", kDefault, kAll),
   text("tls_engine", kDefault, kAll),
   text("tls_engine_kpass_sha1", kDefault, kAll),
 

@@ -22,6 +22,21 @@ constexpr std::string_view kReadAgain =
     "Read again on reload, for clients that connect afterwards; a file that is not right leaves "
     "everything as it was.";
 
+/// For scope security: the global field, or with per_listener_settings that of the listener. The
+/// last value wins.
+template <auto kGlobalField, auto kListenerField>
+Result<void> replace_security_text(Draft& draft, std::string_view option, std::string_view rest) {
+  return draft.config.per_listener_settings ? replace_text<kListenerField>(draft, option, rest)
+                                            : replace_text<kGlobalField>(draft, option, rest);
+}
+
+template <auto kGlobalField, auto kListenerField>
+constexpr Behaviour security_text() {
+  return {ValueType::text, &replace_security_text<kGlobalField, kListenerField>,
+          &same_global<kGlobalField>, &copy_global<kGlobalField>,
+          &same_in_listener<kListenerField>};
+}
+
 // clang-format off
 constexpr Option kOptions[] = {
   {"listener", kGlobal, "none: local-only mode", kNo, kAll, kDiffers,
@@ -100,6 +115,14 @@ constexpr Option kOptions[] = {
   {"tls_keyform", kDefault, "pem", kNo, kAll, Status::no_effect,
    {ValueType::words, &set_tls_keyform},
    "pem; engine is not supported yet."},
+  {"psk_hint", kDefault, "none", kYes, kAll, kDiffers,
+   text_option<&ListenerConfig::psk_hint>(),
+   "TLS 1.2 with keys that clients share with the broker. Without psk_file it is an error: nobody "
+   "could connect."},
+  {"psk_file", Scope::security, "none", kYes, kAll, kDiffers,
+   security_text<&Config::psk_file, &ListenerConfig::psk_file>(),
+   "For listeners with psk_hint: lines `identity:hexkey`, read again on reload. A line that is not "
+   "so is an error."},
   {"require_certificate", kDefault, "false", kYes, kAll, kDiffers,
    boolean_option<&ListenerConfig::require_certificate>(),
    "On reload for clients that connect afterwards. Without cafile or capath it is an error: "

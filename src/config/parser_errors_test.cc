@@ -218,12 +218,13 @@ TEST(ParserErrors, refuses_tls_options_that_do_not_go_together) {
   const std::pair<std::string_view, std::string_view> cases[] = {
       {"certfile a\n", "certfile, but no keyfile."},
       {"keyfile a\n", "keyfile, but no certfile."},
-      {"cafile a\n", "cafile, but no certfile."},
-      {"tls_version tlsv1.3\n", "tls_version, but no certfile."},
-      {"require_certificate true\n", "require_certificate, but no certfile."},
-      {"use_identity_as_username true\n", "use_identity_as_username, but no certfile."},
+      {"cafile a\n", "cafile, but no certfile or psk_hint."},
+      {"tls_version tlsv1.3\n", "tls_version, but no certfile or psk_hint."},
+      {"require_certificate true\n", "require_certificate, but no certfile or psk_hint."},
+      {"use_identity_as_username true\n", "use_identity_as_username, but no certfile or psk_hint."},
       {"certfile a\nkeyfile a\nrequire_certificate true\n",
        "require_certificate, but neither cafile nor capath."},
+      {"psk_hint h\n", "psk_hint, but there is no psk_file."},
   };
   for (const auto& [lines, words] : cases) {
     FilesInMemory files({{"t.conf", "\nlistener 1884\n" + std::string(lines)}});
@@ -232,6 +233,17 @@ TEST(ParserErrors, refuses_tls_options_that_do_not_go_together) {
     EXPECT_EQ(outcome.error().text, "Error: The listener on port 1884 has " + std::string(words) +
                                         "\nError found at t.conf:2.");
     EXPECT_EQ(outcome.error().code, 3);
+  }
+}
+
+TEST(ParserErrors, refuses_certificates_beside_shared_keys) {
+  for (const std::string line : {"certfile a", "cafile a", "tls_version tlsv1.3"}) {
+    const std::string text = "psk_file f\nlistener 1884\npsk_hint h\n" + line + "\n";
+    const std::string option = line.substr(0, line.find(' '));
+    EXPECT_EQ(error_of({{"t.conf", text}}).text,
+              "Error: Cannot use both certificate and psk encryption in a single listener: the one "
+              "on port 1884 has psk_hint and " +
+                  option + ".\nError found at t.conf:2.");
   }
 }
 

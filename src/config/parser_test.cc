@@ -505,6 +505,16 @@ TEST(Parser, reads_tls_options_of_a_listener_the_last_one_wins) {
   EXPECT_FALSE(config.listeners[1].uses_tls());
 }
 
+TEST(Parser, finds_the_keys_of_a_listener_where_they_belong) {
+  const Config shared = config_of("psk_file /a\nlistener 8883\npsk_hint h\nciphers PSK\n");
+  EXPECT_TRUE(shared.listeners[0].uses_psk());
+  EXPECT_EQ(shared.psk_file_for(shared.listeners[0]), "/a");
+  const Config own = config_of(
+      "per_listener_settings true\nlistener 8883\npsk_hint h\npsk_file /b\nlistener 8884\n");
+  EXPECT_EQ(own.psk_file_for(own.listeners[0]), "/b");
+  EXPECT_EQ(own.psk_file_for(own.listeners[1]), "");
+}
+
 TEST(Parser, lets_lines_after_include_dir_and_further_ones_win) {
   const Config config = outcome_of({{"t.conf", "include_dir d\ninclude_dir e\nmax_keepalive 3\n"},
                                     {"d/a.conf", "sys_interval 1\nmax_keepalive 1\n"},

@@ -1,6 +1,7 @@
 #include "config/tls_setters.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include <fmt/core.h>
@@ -10,24 +11,41 @@
 namespace tombo::config {
 namespace {
 
-/// The first option given that means nothing without TLS; empty: none.
-std::string_view tls_option_of(const ListenerConfig& listener) {
-  const std::pair<std::string_view, bool> given[] = {
+using Given = std::pair<std::string_view, bool>;
+
+std::string_view first_of(std::span<const Given> options) {
+  const auto found = std::ranges::find_if(options, [](const Given& each) { return each.second; });
+  return found == options.end() ? std::string_view() : found->first;
+}
+
+/// The first option given that is about certificates; empty: none.
+std::string_view certificate_option_of(const ListenerConfig& listener) {
+  const Given given[] = {
+      {"certfile", !listener.certfile.empty()},
       {"keyfile", !listener.keyfile.empty()},
       {"cafile", !listener.cafile.empty()},
       {"capath", !listener.capath.empty()},
       {"crlfile", !listener.crlfile.empty()},
-      {"ciphers", !listener.ciphers.empty()},
-      {"ciphers_tls1.3", !listener.ciphers_tls13.empty()},
-      {"dhparamfile", !listener.dhparamfile.empty()},
-      {"tls_version", listener.tls_version != TlsVersion::v1_2},
       {"require_certificate", listener.require_certificate},
-      {"use_identity_as_username", listener.use_identity_as_username},
       {"use_subject_as_username", listener.use_subject_as_username},
       {"disable_client_cert_date_checks", listener.disable_client_cert_date_checks},
+      // Shared keys are of TLS 1.2.
+      {"ciphers_tls1.3", !listener.ciphers_tls13.empty()},
+      {"tls_version", listener.tls_version != TlsVersion::v1_2},
   };
-  const auto* found = std::ranges::find_if(given, [](const auto& each) { return each.second; });
-  return found == std::end(given) ? std::string_view() : found->first;
+  return first_of(given);
+}
+
+/// The first option given that means nothing without TLS; empty: none.
+std::string_view tls_option_of(const ListenerConfig& listener) {
+  const std::string_view option = certificate_option_of(listener);
+  if (!option.empty()) return option;
+  const Given given[] = {
+      {"ciphers", !listener.ciphers.empty()},
+      {"dhparamfile", !listener.dhparamfile.empty()},
+      {"use_identity_as_username", listener.use_identity_as_username},
+  };
+  return first_of(given);
 }
 
 }  // namespace
@@ -57,20 +75,27 @@ Result<void> set_tls_keyform(Draft& draft, std::string_view option, std::string_
   return invalid_value(option, *word);
 }
 
-std::optional<std::string> find_tls_fault(const ListenerConfig& listener) {
+std::optional<std::string> find_tls_fault(const Config& config, const ListenerConfig& listener) {
+  if (listener.uses_psk() && !certificate_option_of(listener).empty()) {
+    return fmt::format(
+        "Error: Cannot use both certificate and psk encryption in a single listener: the one on "
+        "port {} has psk_hint and {}.",
+        listener.port, certificate_option_of(listener));
+  }
+  const auto has = [&listener](std::string_view option, std::string_view but) {
+    return fmt::format("Error: The listener on port {} has {}, but {}.", listener.port, option,
+                       but);
+  };
+  if (listener.uses_psk() && config.psk_file_for(listener).empty()) {
+    return has("psk_hint", "there is no psk_file");
+  }
   const std::string_view option = tls_option_of(listener);
   if (!listener.uses_tls() && !option.empty()) {
-    return fmt::format("Error: The listener on port {} has {}, but no certfile.", listener.port,
-                       option);
+    return has(option, option == "keyfile" ? "no certfile" : "no certfile or psk_hint");
   }
-  if (listener.uses_tls() && listener.keyfile.empty()) {
-    return fmt::format("Error: The listener on port {} has certfile, but no keyfile.",
-                       listener.port);
-  }
+  if (!listener.certfile.empty() && listener.keyfile.empty()) return has("certfile", "no keyfile");
   if (listener.require_certificate && listener.cafile.empty() && listener.capath.empty()) {
-    return fmt::format(
-        "Error: The listener on port {} has require_certificate, but neither cafile nor capath.",
-        listener.port);
+    return has("require_certificate", "neither cafile nor capath");
   }
   return std::nullopt;
 }

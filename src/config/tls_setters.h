@@ -16,6 +16,6 @@ Result<void> set_tls_keyform(Draft& draft, std::string_view option, std::string_
 
 /// What is missing or too much among the TLS options of a listener, in a line for the log; nullopt:
 /// they make sense together. A listener that was meant to be safe must not open without TLS.
-std::optional<std::string> find_tls_fault(const ListenerConfig& listener);
+std::optional<std::string> find_tls_fault(const Config& config, const ListenerConfig& listener);
 
 }  // namespace tombo::config

@@ -53,7 +53,7 @@ void log_start(Logger& log, const Origin& origin, const config::Config& config) 
   }
   if (config.is_v2_0()) return;
   for (const char* line : {"Bridge support NOT available.", "Persistence support NOT available.",
-                           "TLS support available.", "TLS-PSK support NOT available.",
+                           "TLS support available.", "TLS-PSK support available.",
                            "Websockets support NOT available."}) {
     log.log(LogType::info, line);
   }

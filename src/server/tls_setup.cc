@@ -4,11 +4,14 @@
 
 #include <fmt/core.h>
 
+#include "server/psk_file.h"
+
 namespace tombo::server {
 namespace {
 
-net::TlsSettings settings_of(const config::ListenerConfig& listener) {
-  return {
+Result<net::TlsSettings> settings_of(const config::Config& config,
+                                     const config::ListenerConfig& listener) {
+  net::TlsSettings settings{
       .certfile = listener.certfile,
       .keyfile = listener.keyfile,
       .cafile = listener.cafile,
@@ -20,8 +23,23 @@ net::TlsSettings settings_of(const config::ListenerConfig& listener) {
       .tls13_only = listener.tls_version == config::TlsVersion::v1_3,
       .require_certificate = listener.require_certificate,
       .disable_client_cert_date_checks = listener.disable_client_cert_date_checks,
+      .psk = listener.uses_psk(),
+      .psk_hint = listener.psk_hint,
       .name = fmt::format("mosquitto-{}", listener.port),
+      .keylog = config.tls_keylog,
   };
+  if (!settings.psk) return settings;
+  Result<PskKeys> keys = read_psk_file(config.psk_file_for(listener));
+  if (!keys) return keys.error();
+  settings.psk_keys = std::move(*keys);
+  return settings;
+}
+
+Result<std::shared_ptr<const net::TlsContext>> make_context(
+    const config::Config& config, const config::ListenerConfig& listener) {
+  const Result<net::TlsSettings> settings = settings_of(config, listener);
+  if (!settings) return settings.error();
+  return net::TlsContext::make(*settings);
 }
 
 }  // namespace
@@ -33,7 +51,7 @@ Result<TlsContexts> make_tls_contexts(const config::Config& config) {
       contexts.emplace_back();
       continue;
     }
-    auto made = net::TlsContext::make(settings_of(listener));
+    auto made = make_context(config, listener);
     if (!made) {
       return Error{fmt::format("{}\nError: The listener on port {} cannot use TLS.",
                                made.error().text, listener.port),

@@ -264,14 +264,71 @@ def test_a_file_that_is_not_right_ends_the_start(make_broker, authority, name, t
         assert f"The listener on port {broker.port} cannot use TLS." in broker.log.text()
 
 
+# --- shared keys ---
+
+KEY = ["--psk", "00c0ffee", "--psk-identity", "sensor-7"]
+
+
+def psk_lines(*lines):
+    return ["psk_file {folder}/psk", "log_type all", *lines]
+
+
+@pytest.fixture
+def psk_broker(make_broker):
+    """A broker whose only client is sensor-7."""
+    def start(*lines):
+        broker = make_broker(*psk_lines("listener:", "psk_hint hint", *lines))
+        (broker.folder / "psk").write_text("# keys\nsensor-7:00c0ffee\n")
+        return broker.start()
+    return start
+
+
+def test_clients_with_a_shared_key_come_in(psk_broker):
+    broker = psk_broker()
+    mosquitto_pub(broker, *KEY, "-t", "t", "-m", "safe", "-r", "-q", "1")
+    assert lines_of(mosquitto_sub(broker, *KEY, "-t", "t", "-C", "1")) == ["safe"]
+
+
+def test_other_keys_and_identities_are_refused(psk_broker):
+    broker = psk_broker()
+    refused(broker, ["--psk", "beef", "--psk-identity", "sensor-7"],
+            "TLS handshake failed: decryption failed or bad record mac")
+    refused(broker, ["--psk", "00c0ffee", "--psk-identity", "stranger"],
+            "TLS handshake failed: psk_file has no identity stranger")
+
+
+def test_the_identity_is_the_login(psk_broker):
+    broker = psk_broker("use_identity_as_username true")
+    mosquitto_pub(broker, *KEY, "-i", "c", "-t", "t", "-m", "x", "-q", "1")
+    broker.log.wait(r"as c \(.*, u'sensor-7'\)")
+
+
+def test_reload_takes_new_keys(psk_broker):
+    broker = psk_broker()
+    mosquitto_pub(broker, *KEY, "-t", "t", "-m", "x", "-q", "1")
+    (broker.folder / "psk").write_text("other:aa\n")
+    broker.reload()
+    wait_until(lambda: mosquitto_pub(broker, *KEY, "-t", "t", "-m", "x",
+                                     status=None).returncode != 0, what="the refusal")
+
+
+@pytest.mark.tombo
+def test_secrets_are_written_down_when_asked_for(make_broker, authority):
+    broker = make_broker(*tls_lines(authority),
+                         arguments=["-c", "{conf}", "--tls-keylog", "{folder}/keys"]).start()
+    mosquitto_pub(broker, *authority.client(), "-t", "t", "-m", "x", "-q", "1")
+    assert "SERVER_TRAFFIC_SECRET_0 " in (broker.folder / "keys").read_text()
+
+
 @pytest.mark.tombo
 @pytest.mark.parametrize("lines, text", [
     (["certfile a"], "has certfile, but no keyfile."),
     (["keyfile a"], "has keyfile, but no certfile."),
-    (["cafile a"], "has cafile, but no certfile."),
-    (["require_certificate true"], "has require_certificate, but no certfile."),
+    (["cafile a"], "has cafile, but no certfile or psk_hint."),
+    (["require_certificate true"], "has require_certificate, but no certfile or psk_hint."),
     (["certfile a", "keyfile b", "require_certificate true"],
      "has require_certificate, but neither cafile nor capath."),
+    (["psk_hint a"], "has psk_hint, but there is no psk_file."),
 ])
 def test_half_a_configuration_does_not_open_an_unsafe_listener(make_broker, lines, text):
     broker = make_broker("listener:", *lines).launch()
