@@ -142,12 +142,6 @@ Result<void> set_security_boolean(Draft& draft, std::string_view option, std::st
                                             : set_boolean<kGlobal>(draft, option, rest);
 }
 
-template <auto kGlobal, auto kListener>
-Result<void> replace_security_text(Draft& draft, std::string_view option, std::string_view rest) {
-  return draft.config.per_listener_settings ? replace_text<kListener>(draft, option, rest)
-                                            : replace_text<kGlobal>(draft, option, rest);
-}
-
 template <auto kField>
 bool same_global(const Config& a, const Config& b) {
   return field_of(a, kField) == field_of(b, kField);

@@ -156,14 +156,14 @@ TEST_F(ServerTest, carries_tls_connections_to_the_shards_of_their_clients) {
   }
 }
 
-TEST(Setup, is_none_when_a_key_is_not_that_of_the_certificate) {
+TEST(LoadSetup, fails_when_a_key_is_not_that_of_the_certificate) {
   const net::TestFolder folder;
   net::TestAuthority authority("Authority");
   config::Config settings = config::default_config(config::Compatibility::v2_1);
   settings.listeners = {config::default_listener(config::Compatibility::v2_1, 0)};
   settings.listeners[0].certfile = folder.file("own.crt", authority.issue("own").certificate);
   settings.listeners[0].keyfile = folder.file("other.key", authority.issue("other").key);
-  const Result<Setup> setup = load_setup(std::make_shared<const config::Config>(settings));
+  const auto setup = load_setup(std::make_shared<const config::Config>(settings));
   ASSERT_FALSE(setup);
   EXPECT_NE(setup.error().text.find("Check keyfile"), std::string::npos) << setup.error().text;
 }
