@@ -212,6 +212,8 @@ class Core {
   void deliver_to(const Match& match, const SharedRef<const mqtt::Message>& message,
                   Delivered& result);
   bool may(Session& session, Access access, std::string_view topic);
+  std::optional<mqtt::MessageSource> source_to_keep(const Session& session, bool retain) const;
+  bool source_may_write(const mqtt::Message& message) const;
   mqtt::Qos delivery_qos(mqtt::Qos published, mqtt::Qos subscribed) const;
   Delivery make_delivery(const Match& match, const SharedRef<const mqtt::Message>& message);
   void settle(AckToken token, const Delivered& result);

@@ -295,14 +295,15 @@ void Core::publish_will(Session& session) {
   if (is_broker_topic(message.topic())) return;
   if (!may(session, Access::write, message.topic())) return;
   if (!will->has_expiry) return publish(will->message);
-  publish(mqtt::Message::make(
-      {.topic = message.topic(),
-       .properties = message.properties(),
-       .payload = message.payload(),
-       .qos = message.qos(),
-       .retain = message.retain(),
-       .origin = message.origin(),
-       .expires_at_ms = now_.wall_ms + int64_t{will->expiry_interval_s} * 1000}));
+  publish(
+      mqtt::Message::make({.topic = message.topic(),
+                           .properties = message.properties(),
+                           .payload = message.payload(),
+                           .qos = message.qos(),
+                           .retain = message.retain(),
+                           .origin = message.origin(),
+                           .expires_at_ms = now_.wall_ms + int64_t{will->expiry_interval_s} * 1000,
+                           .source = message.source()}));
 }
 
 void Core::shutdown(mail::Shutdown::Step step) {

@@ -160,7 +160,8 @@ void Core::store_will(Session& session, const mqtt::Connect& packet, const Conne
                            .payload = will.payload,
                            .qos = will.qos,
                            .retain = will.retain,
-                           .origin = session.client_hash});
+                           .origin = session.client_hash,
+                           .source = source_to_keep(session, will.retain)});
   stored->delay_s = will.properties.number(PropertyId::will_delay_interval).value_or(0);
   const auto expiry = will.properties.number(PropertyId::message_expiry_interval);
   stored->has_expiry = expiry.has_value();

@@ -74,7 +74,8 @@ void Core::on_publish(Peer peer, const mqtt::Frame& frame) {
                            .qos = packet.qos,
                            .retain = packet.retain,
                            .origin = session.client_hash,
-                           .sequence = ++publish_sequence_};
+                           .sequence = ++publish_sequence_,
+                           .source = source_to_keep(session, packet.retain)};
   if (!packet.properties.empty()) {
     const auto expiry = packet.properties.number(PropertyId::message_expiry_interval);
     if (expiry) parts.expires_at_ms = now_.wall_ms + int64_t{*expiry} * 1000;

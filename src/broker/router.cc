@@ -216,6 +216,20 @@ bool Core::may(Session& session, Access access, std::string_view topic) {
   return false;
 }
 
+/// A retained message remembers who it is from where that is asked for when it is replayed.
+std::optional<mqtt::MessageSource> Core::source_to_keep(const Session& session, bool retain) const {
+  if (!retain || !config().check_retain_source) return std::nullopt;
+  return mqtt::MessageSource{session.client_id, session.user_name, session.listener};
+}
+
+bool Core::source_may_write(const Message& message) const {
+  if (!config().check_retain_source || setup_.authorizer == nullptr) return true;
+  const std::optional<mqtt::MessageSource> source = message.source();
+  if (!source) return true;  // The broker's own, or published before the option was set.
+  return setup_.authorizer->decide({source->client_id, source->user_name, source->listener},
+                                   Access::write, message.topic()) == Decision::allowed;
+}
+
 Qos Core::delivery_qos(Qos published, Qos subscribed) const {
   if (config().upgrade_outgoing_qos) return subscribed;
   return std::min(published, subscribed);  // [MQTT-3.8.4-8]

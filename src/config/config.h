@@ -169,6 +169,7 @@ struct Config {
 
   // Retained messages.
   bool retain_available = true;
+  bool check_retain_source = false;     ///< Check the publisher's write access again on delivery.
   uint32_t retain_expiry_interval = 0;  ///< Minutes between sweeps; 0 = off.
 
   // The process.

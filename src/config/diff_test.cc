@@ -39,6 +39,7 @@ TEST(Reload, applies_every_option_of_the_broker_that_is_documented_so) {
       "allow_duplicate_messages false",
       "allow_zero_length_clientid false",
       "auto_id_prefix x",
+      "check_retain_source true",
       "clientid_prefixes x",
       "compatibility 2.0\nmax_packet_size 2000000\nallow_duplicate_messages true",
       "connection_messages false",

@@ -129,6 +129,10 @@ constexpr Option kOptions[] = {
    behaviour<&Config::message_size_limit>(ValueType::integer, &set_message_size_limit)},
 
   // Retained messages.
+  {"check_retain_source", kGlobal, "false", kYes, kAll, kDiffers,
+   boolean_option<&Config::check_retain_source>(),
+   "A retained message is replayed while its publisher may write its topic. For messages published "
+   "while the option is true; Mosquitto looks at older ones, too."},
   {"retain_available", kGlobal, "true", kYes, kAll, kSupported,
    boolean_option<&Config::retain_available>()},
   {"retain_expiry_interval", kGlobal, "off", kYes, kAll, kSupported,

@@ -55,8 +55,6 @@ constexpr Option boolean(std::string_view name, Scope scope, std::string_view fa
 constexpr Option kOptions[] = {
   // Logins and access control.
   switched_off("enable_control_api", kGlobal, kNew),
-  // Has a meaning only together with acl_file.
-  switched_off("check_retain_source", kGlobal, kAll),
 
   // Plugins.
   text("auth_plugin", kSecurity, kAll),

@@ -108,6 +108,7 @@ TEST(Parser, reads_the_options_of_the_broker) {
       {"queue_qos0_messages true", [](const Config& c) { return c.queue_qos0_messages; }},
       {"upgrade_outgoing_qos 1", [](const Config& c) { return c.upgrade_outgoing_qos; }},
       {"allow_duplicate_messages 0", [](const Config& c) { return !c.allow_duplicate_messages; }},
+      {"check_retain_source true", [](const Config& c) { return c.check_retain_source; }},
       {"retain_available false", [](const Config& c) { return !c.retain_available; }},
       {"retain_expiry_interval 5", [](const Config& c) { return c.retain_expiry_interval == 5; }},
       {"retain_expiry_interval 99999999",
@@ -217,7 +218,6 @@ TEST(Parser, accepts_options_without_effect) {
   const std::string text =
       "persistence false\nretained_persistence false\npersistence_file a.db\n"
       "persistence_location /var/lib/\nautosave_interval 60\nautosave_on_changes true\n"
-      "check_retain_source false\n"
       "enable_control_api false\n";
   EXPECT_EQ(config_of(text), config_of(""));
 }

@@ -64,6 +64,27 @@ uint8_t* put_properties(uint8_t* out, const PublishHead& head, const Message& me
   return out;
 }
 
+/// In front of a source's names: listener and the sizes of both.
+constexpr uint32_t kSourceHeadSize = 6;
+
+uint32_t size_of(const std::optional<MessageSource>& source) {
+  if (!source) return 0;
+  return kSourceHeadSize +
+         static_cast<uint32_t>(source->client_id.size() + source->user_name.size());
+}
+
+void put_source(uint8_t* out, const MessageSource& source) {
+  out = put_u16(out, source.listener);
+  out = put_u16(out, static_cast<uint16_t>(source.client_id.size()));
+  out = put_u16(out, static_cast<uint16_t>(source.user_name.size()));
+  put_text(put_text(out, source.client_id), source.user_name);
+}
+
+uint16_t get_u16(const char* from) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(from);
+  return static_cast<uint16_t>(bytes[0] << 8 | bytes[1]);
+}
+
 }  // namespace
 
 bool is_forwarded(PropertyId id) {
@@ -74,7 +95,8 @@ bool is_forwarded(PropertyId id) {
 SharedRef<const Message> Message::make(const MessageParts& parts) {
   DCHECK(parts.topic.size() <= kStringBytesMax);
   const uint32_t properties = parts.properties.empty() ? 0 : forwarded_size(parts.properties);
-  const size_t size = sizeof(Message) + parts.topic.size() + properties + parts.payload.size();
+  const size_t size = sizeof(Message) + parts.topic.size() + properties + parts.payload.size() +
+                      size_of(parts.source);
   void* memory = std::malloc(size);
   CHECK(memory != nullptr);
   auto* message = new (memory) Message;
@@ -83,6 +105,7 @@ SharedRef<const Message> Message::make(const MessageParts& parts) {
   message->payload_size_ = static_cast<uint32_t>(parts.payload.size());
   message->qos_ = parts.qos;
   message->retain_ = parts.retain;
+  message->has_source_ = parts.source.has_value();
   message->origin_ = parts.origin;
   message->sequence_ = parts.sequence;
   message->expires_at_ms_ = parts.expires_at_ms;
@@ -94,8 +117,23 @@ SharedRef<const Message> Message::make(const MessageParts& parts) {
       if (is_forwarded(property.id)) out = put_text(out, as_text(property.raw));
     }
   }
-  put_text(out, as_text(parts.payload));
+  out = put_text(out, as_text(parts.payload));
+  if (parts.source) put_source(out, *parts.source);
   return SharedRef<const Message>::adopt(message);
+}
+
+std::optional<MessageSource> Message::source() const {
+  if (!has_source_) return std::nullopt;
+  const char* at = reinterpret_cast<const char*>(this) + source_offset();
+  const char* names = at + kSourceHeadSize;
+  const size_t client_id_size = get_u16(at + 2);
+  return MessageSource{.client_id = {names, client_id_size},
+                       .user_name = {names + client_id_size, get_u16(at + 4)},
+                       .listener = get_u16(at)};
+}
+
+uint32_t Message::source_size() const {
+  return size_of(source());
 }
 
 void Message::destroy(const Message* message) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -9,6 +10,13 @@
 #include "mqtt/types.h"
 
 namespace tombo::mqtt {
+
+/// Who published a message, for who may still do so later.
+struct MessageSource {
+  std::string_view client_id;
+  std::string_view user_name;  ///< empty: anonymous
+  uint16_t listener = 0;
+};
 
 /// What a Message is made of.
 struct MessageParts {
@@ -20,6 +28,7 @@ struct MessageParts {
   uint64_t origin = 0;        ///< hash of the publisher's client id, for No Local; 0: the broker
   uint32_t sequence = 0;      ///< counts the messages of one origin, to tell the newer of two
   int64_t expires_at_ms = 0;  ///< wall clock, milliseconds since the epoch; 0: never
+  std::optional<MessageSource> source{};  ///< kept where it is asked for: it takes memory
 };
 
 /// Is a property of a PUBLISH handed on to subscribers as it came? Topic Alias, Subscription
@@ -27,8 +36,9 @@ struct MessageParts {
 bool is_forwarded(PropertyId id);
 
 /// An application message on its way, shared by all its receivers on all shards: immutable, in one
-/// allocation, topic, properties and payload laid out as the wire wants them.
-/// Lives as long as the last SharedRef. Size: 40 bytes and the three parts.
+/// allocation, topic, properties and payload laid out as the wire wants them, then the source.
+/// Lives as long as the last SharedRef. Size: 40 bytes and the parts; 6 for a source, and its
+/// names.
 class Message final : public SharedCount {
  public:
   /// Copies the parts. Properties that are not forwarded are left out.
@@ -52,6 +62,9 @@ class Message final : public SharedCount {
 
   bool retain() const { return retain_; }
 
+  /// Who published it, if that was kept.
+  std::optional<MessageSource> source() const;
+
   uint64_t origin() const { return origin_; }
 
   /// Is this the same message as `other`, or a later one of the same publisher?
@@ -64,16 +77,21 @@ class Message final : public SharedCount {
   bool expired(int64_t wall_ms) const { return expires_at_ms_ != 0 && wall_ms >= expires_at_ms_; }
 
   /// Bytes of memory that it takes, for budgets.
-  uint32_t footprint() const {
-    return static_cast<uint32_t>(sizeof(Message)) + topic_size_ + properties_size_ + payload_size_;
-  }
+  uint32_t footprint() const { return source_offset() + (has_source_ ? source_size() : 0); }
 
  private:
   Message() = default;
 
   const char* data() const { return reinterpret_cast<const char*>(this + 1); }
 
-  bool retain_ = false;
+  uint32_t source_offset() const {
+    return static_cast<uint32_t>(sizeof(Message)) + topic_size_ + properties_size_ + payload_size_;
+  }
+
+  uint32_t source_size() const;
+
+  bool retain_ : 1 = false;
+  bool has_source_ : 1 = false;
   Qos qos_ = Qos::at_most_once;
   uint16_t topic_size_ = 0;
   uint32_t payload_size_ = 0;
