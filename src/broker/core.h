@@ -283,8 +283,8 @@ class Core {
   void send_page(ReplayId cursor, SessionRef to, uint32_t request);
   void on_replay_page(mail::ReplayPage& page);
   Replay* find_replay(Session& session, uint32_t request);
-  [[nodiscard]] bool awaits_page(const Session& session, ShardId keeper,
-                                 const mqtt::Message& message) const;
+  bool awaits_page(SessionId id, ShardId keeper, const mqtt::Message& message);
+  size_t subscriptions_to(SessionId id, std::string_view topic);
   [[nodiscard]] bool comes_live(const Session& session, const Replay& replay,
                                 const mqtt::Message& message) const;
   bool hold_back(Session& session, Delivery& delivery);

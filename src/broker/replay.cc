@@ -105,7 +105,7 @@ void Core::stop_replays(Session& session) {
 void Core::stop_replay(Session& session, std::string_view filter) {
   if (session.replays == nullptr) return;
   std::erase_if(session.replays->list, [&](Replay& replay) {
-    if (replay.filter != filter) return false;
+    if (!replay.own_filter || replay.filter != filter) return false;
     release_cursor(replay);
     if (replay.subscribing != 0) subscribe_step(session, replay.subscribing);
     return true;
@@ -187,6 +187,7 @@ void Core::on_replay_page(mail::ReplayPage& page) {
     if (std::find(replay->seen.begin(), replay->seen.end(), topic) != replay->seen.end()) continue;
     if (!may(*session, Access::read, message->topic()) || !source_may_write(*message)) continue;
     if (options.no_local && message->origin() == session->client_hash) continue;
+    if (!replay->own_filter && subscriptions_to(page.to, message->topic()) == 0) continue;
     if (comes_live(*session, *replay, *message)) continue;
     Delivery delivery;
     delivery.qos_bits = mqtt::value(delivery_qos(message->qos(), options.qos)) & 3U;
@@ -234,20 +235,37 @@ Replay* Core::find_replay(Session& session, uint32_t request) {
   return nullptr;
 }
 
-/// Has a replay of this session yet to hear from `keeper` of the message's topic? What the keeper
-/// sends now will be in its first page.
-bool Core::awaits_page(const Session& session, ShardId keeper, const Message& message) const {
+/// Will the first page that replays of this session have yet to get from `keeper` bring what it
+/// sends now to each of the session's subscriptions? The replay of one of them does not do for
+/// another: it ends with its own.
+bool Core::awaits_page(SessionId id, ShardId keeper, const Message& message) {
+  const Session& session = sessions_.at(id);
   if (session.replays == nullptr) return false;
-  for (const Replay& replay : session.replays->later) {
-    if (mqtt::topic_matches(replay.filter, message.topic())) return true;
-  }
-  const auto& list = session.replays->list;
-  return std::any_of(list.begin(), list.end(), [&](const Replay& replay) {
+  size_t own = 0;
+  bool any = false;
+  const auto count = [&](const Replay& replay) {
+    if (!mqtt::topic_matches(replay.filter, message.topic())) return;
+    own += replay.own_filter ? 1 : 0;
+    any = any || !replay.own_filter;
+  };
+  for (const Replay& replay : session.replays->later) count(replay);
+  for (const Replay& replay : session.replays->list) {
     const bool later = replay.shard < keeper && replay.shards_left != 0;
     const bool now = replay.shard == keeper && !replay.begun;
-    return replay.request != 0 && (later || now) &&
-           mqtt::topic_matches(replay.filter, message.topic());
+    if (replay.request != 0 && (later || now)) count(replay);
+  }
+  return any || own >= subscriptions_to(id, message.topic());
+}
+
+/// How many of a session's own subscriptions match a topic.
+size_t Core::subscriptions_to(SessionId id, std::string_view topic) {
+  size_t count = 0;
+  tree_.match(topic, [&](std::span<const Subscriber> subscribers) {
+    for (const Subscriber& each : subscribers) {
+      count += !each.is_group && each.index == id.index ? 1 : 0;
+    }
   });
+  return count;
 }
 
 /// A live message for a session with replays under way: is it kept until they are done?

@@ -151,12 +151,17 @@ void Core::on_late(const Message& message, ShardId keeper) {
       late.push_back({subscriber.index, subscriber.subscription_id, subscriber.options, 0});
     }
   });
+  // One answer does for all subscriptions of a session, at the highest QoS of them.
+  std::stable_sort(late.begin(), late.end(), [](const Match& a, const Match& b) {
+    return unpack(a.options).qos > unpack(b.options).qos;
+  });
   for (const Match& match : late) {
     Session& session = *sessions_.at_index(match.session);
     const bool unwanted =
         unpack(match.options).retain_handling == mqtt::RetainHandling::never || !session.online();
-    if (unwanted || awaits_page(session, keeper, message)) continue;
-    start_replay(sessions_.id_at(match.session), session,
+    const SessionId id = sessions_.id_at(match.session);
+    if (unwanted || awaits_page(id, keeper, message)) continue;
+    start_replay(id, session,
                  {.filter = std::string(message.topic()),
                   .options = match.options,
                   .subscription_id = match.subscription_id,

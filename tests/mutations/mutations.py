@@ -134,7 +134,7 @@ OFF_BY_ONE = [
      "  if (session.will != nullptr) due = after(session.will->delay_s);\n",
      "  if (session.will != nullptr) due = after(session.will->delay_s + 1);\n"),
     ("will-expiry", B + "on_close.cc",
-     "int64_t{will->expiry_interval_s} * 1000}", "int64_t{will->expiry_interval_s} * 1000 + 1}"),
+     "int64_t{will->expiry_interval_s} * 1000,", "int64_t{will->expiry_interval_s} * 1000 + 1,"),
     ("shared-next", B + "shared_group.h",
      "      next = candidate + 1;\n      return members[candidate];\n    }\n",
      "      next = candidate;\n      return members[candidate];\n    }\n"),
