@@ -31,6 +31,8 @@ void Core::log_in(Peer peer, const mqtt::Frame& frame, const mqtt::Connect& pack
 std::optional<AuthDecision> Core::ask_for_login(Peer peer, const mqtt::Connect& packet,
                                                 std::string_view client_id) {
   const Connection& connection = peer.connection;
+  // As in Mosquitto the certificate is the login, and nothing else is asked.
+  if (listener(connection.listener).user_name_from_certificate()) return AuthDecision{};
   if (setup_.authenticator == nullptr) {
     if (config().anonymous_allowed(listener(connection.listener))) return AuthDecision{};
     return AuthDecision{.reason = Reason::not_authorized,

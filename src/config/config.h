@@ -76,8 +76,8 @@ struct ListenerConfig {
   std::optional<bool> allow_anonymous;             ///< Set only with per_listener_settings.
   std::optional<bool> allow_zero_length_clientid;  ///< Set only with per_listener_settings.
   std::optional<std::string> auto_id_prefix;       ///< Set only with per_listener_settings.
-  std::string acl_file;  ///< Path, empty = none. Set only with per_listener_settings.
-  std::string password_file;                       ///< Set only with per_listener_settings.
+  std::string acl_file;       ///< Path, empty = none. Set only with per_listener_settings.
+  std::string password_file;  ///< Set only with per_listener_settings.
 
   int64_t max_connections = -1;  ///< -1 = no limit.
   uint8_t max_qos = 2;
@@ -149,7 +149,7 @@ struct Config {
   std::optional<bool> allow_anonymous;     ///< Ask anonymous_allowed().
   std::string password_file;               ///< Ask password_file_for().
   bool per_listener_settings = false;
-  std::string acl_file;  ///< Path, empty = none; ask acl_file_for().
+  std::string acl_file;    ///< Path, empty = none; ask acl_file_for().
   std::string psk_file;    ///< Ask psk_file_for().
   std::string tls_keylog;  ///< Of the command line: secrets of TLS go there; empty = nowhere.
 

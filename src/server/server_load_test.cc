@@ -26,8 +26,8 @@ class ServerLoad : public testing::Test {
     settings.listeners.push_back(
         config::default_listener(config::Compatibility::v2_1, 0, "127.0.0.1"));
     settings.log.log_type = 0;
-    server = std::make_unique<Server>(
-        *load_setup(std::make_shared<const config::Config>(settings)), log_sink);
+    server = std::make_unique<Server>(*load_setup(std::make_shared<const config::Config>(settings)),
+                                      log_sink);
     NullLogger quiet;
     server->start();
     EXPECT_TRUE(server->listen(quiet));

@@ -32,8 +32,8 @@ class ServerTest : public testing::Test {
   }
 
   void start() {
-    server = std::make_unique<Server>(
-        *load_setup(std::make_shared<const config::Config>(settings)), log_sink);
+    server = std::make_unique<Server>(*load_setup(std::make_shared<const config::Config>(settings)),
+                                      log_sink);
     NullLogger quiet;
     server->start();
     ASSERT_TRUE(server->listen(quiet));
