@@ -5,9 +5,8 @@
 #include <utility>
 
 #include "base/check.h"
-#include "net/tcp.h"
-#include "net/tls.h"
 #include "server/shard.h"
+#include "server/transports.h"
 
 // What a turn does with sockets: accept, read, write, close.
 namespace tombo::server {
@@ -148,13 +147,7 @@ void Shard::open(net::Listener::Accepted accepted, const Gate& gate) {
            listener.port);
   }
   const ConnectionId id = broker_.on_open({accepted.peer, gate.index}, now_);
-  std::unique_ptr<net::Transport> transport;
-  if (const auto& tls = tls_[gate.index]) {
-    transport = std::make_unique<net::TlsTransport>(std::move(accepted.socket), tls);
-  } else {
-    transport = std::make_unique<net::TcpTransport>(std::move(accepted.socket));
-  }
-  tie(id, std::move(transport), gate.index);
+  tie(id, make_transport(std::move(accepted.socket), tls_[gate.index]), gate.index);
 }
 
 /// Null: it could not be watched, and is gone.
