@@ -10,7 +10,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
-#include "auth/base64.h"
+#include "base/base64.h"
 
 namespace tombo::auth {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace tombo::auth {
+namespace tombo {
 
 enum class Padding : bool { none, equals_signs };
 
@@ -14,4 +14,4 @@ std::string to_base64(std::string_view bytes, Padding padding);
 /// The bytes, if `text` is exactly what to_base64() makes of them with this padding.
 std::optional<std::string> from_base64(std::string_view text, Padding padding);
 
-}  // namespace tombo::auth
+}  // namespace tombo

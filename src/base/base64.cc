@@ -1,9 +1,9 @@
-#include "auth/base64.h"
+#include "base/base64.h"
 
 #include <cstddef>
 #include <cstdint>
 
-namespace tombo::auth {
+namespace tombo {
 namespace {
 
 constexpr std::string_view kAlphabet =
@@ -43,4 +43,4 @@ std::optional<std::string> from_base64(std::string_view text, Padding padding) {
   return bytes;
 }
 
-}  // namespace tombo::auth
+}  // namespace tombo
