@@ -31,6 +31,7 @@ ALLOWED = {
     "mqtt": ["base/*.h", "base/sync/shared_ref.h"],
     "config": ["base/*.h", "mqtt/*"],
     "broker": ["base/*.h", *CORE_SYNC, "mqtt/*", "config/config.h"],
+    "mosquitto_db": ["base/*.h", "mqtt/*"],
     "store": ENGINE,
     "auth": ENGINE,
     "cluster": ENGINE,
@@ -38,7 +39,7 @@ ALLOWED = {
     "client": ["base/*", "mqtt/*"],
     "admin": ["base/*", "broker/stats.h"],
     "server": ["*"],
-    "tools": ["base/*", "mqtt/*", "client/*", "net/*"],
+    "tools": ["base/*", "mqtt/*", "mosquitto_db/*", "client/*", "net/*"],
 }
 # Single files that are the seam of their layer.
 ALLOWED_FILES = {
