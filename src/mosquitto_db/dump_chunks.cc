@@ -1,4 +1,3 @@
-#include <cctype>
 #include <string>
 #include <variant>
 
@@ -31,11 +30,11 @@ class ChunkPrinter {
  private:
   template <class Value>
   void line(std::string_view label, const Value& value) {
-    fmt::format_to(std::back_inserter(text_), "\t{}: {}\n", label, value);
+    text_ += fmt::format("\t{}: {}\n", label, value);
   }
 
   void begin(std::string_view name) {
-    fmt::format_to(std::back_inserter(text_), "{}:\n", name);
+    text_ += fmt::format("{}:\n", name);
     line("Length", length_);
   }
 
@@ -110,10 +109,10 @@ class ChunkPrinter {
     if (raw.empty()) return;
     text_ += "\tProperties:\n";
     for (const mqtt::Property& property : valid_part(raw)) {
-      fmt::format_to(std::back_inserter(text_), "\t\t{}\n", property_line(property));
+      text_ += fmt::format("\t\t{}\n", property_line(property));
     }
     if (const auto bad = invalid_property(raw)) {
-      fmt::format_to(std::back_inserter(text_), "\t\tInvalid property type: {}\n", *bad);
+      text_ += fmt::format("\t\tInvalid property type: {}\n", *bad);
     }
   }
 
