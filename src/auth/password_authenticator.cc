@@ -19,13 +19,16 @@ bool Logins::need_passwords() const {
 Result<std::shared_ptr<const Logins>> load_logins(std::shared_ptr<const config::Config> config) {
   auto logins = std::make_shared<Logins>();
   std::map<std::string, std::shared_ptr<const PasswordFile>> read;
+  const BadLines bad_lines = config->is_v2_0() ? BadLines::skip : BadLines::refuse;
   for (const config::ListenerConfig& listener : config->listeners) {
     const std::string& path = config->password_file_for(listener);
     std::shared_ptr<const PasswordFile>& file = read[path];
     if (file == nullptr && !path.empty()) {
-      Result<PasswordFile> loaded = PasswordFile::load(path);
+      Result<PasswordFile> loaded = PasswordFile::load(path, bad_lines);
       if (!loaded) return loaded.error();
       file = std::make_shared<const PasswordFile>(std::move(*loaded));
+      const std::vector<std::string>& warnings = file->warnings();
+      logins->warnings.insert(logins->warnings.end(), warnings.begin(), warnings.end());
     }
     logins->files.push_back(file);
   }

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,6 +19,7 @@ namespace tombo::auth {
 struct Logins {
   std::shared_ptr<const config::Config> config;
   std::vector<std::shared_ptr<const PasswordFile>> files;  ///< By listener; null: none.
+  std::vector<std::string> warnings;                       ///< Of files with lines left out.
 
   [[nodiscard]] bool need_passwords() const;
 };

@@ -19,13 +19,13 @@ const std::string kOther =
     "8eRUNtU0xtzfDzjw==";
 
 PasswordFile file_of(const std::string& text) {
-  Result<PasswordFile> file = PasswordFile::parse(text, "pw");
+  Result<PasswordFile> file = PasswordFile::parse(text, "pw", BadLines::refuse);
   EXPECT_TRUE(file) << file.error().text;
   return *file;
 }
 
 std::string error_of(const std::string& text) {
-  const Result<PasswordFile> file = PasswordFile::parse(text, "pw");
+  const Result<PasswordFile> file = PasswordFile::parse(text, "pw", BadLines::refuse);
   return file ? std::string() : file.error().text;
 }
 
@@ -62,10 +62,43 @@ TEST(PasswordFile, names_the_line_that_is_wrong_and_does_not_quote_it) {
   for (const std::string& line : {std::string("secret"), std::string("bob:secret"), ":" + kHash,
                                   std::string("bob:"), "bob:x:" + kHash}) {
     const std::string error = error_of(before + line + "\n");
-    EXPECT_TRUE(error.starts_with("Error: Invalid line in password file pw:3: ")) << error;
+    const bool is_decoded = line == "secret" || line.front() == ':';
+    EXPECT_TRUE(error.starts_with(is_decoded
+                                      ? "Error: Invalid line in password file pw:3: "
+                                      : "Error: Unable to decode line in password file pw:3: "))
+        << error;
     EXPECT_EQ(error.find("secret"), std::string::npos) << error;
     EXPECT_EQ(error.find(kHash), std::string::npos) << error;
   }
+}
+
+TEST(PasswordFile, ends_the_program_as_mosquitto_2_1_when_a_line_is_wrong) {
+  EXPECT_EQ(PasswordFile::parse("bob", "pw", BadLines::refuse).error().code, 3);
+  EXPECT_EQ(PasswordFile::parse("bob:x", "pw", BadLines::refuse).error().code, 3);
+}
+
+TEST(PasswordFile, skips_bad_lines_when_told_and_says_which) {
+  const std::string text = "secret\nanna:" + kHash + "\nbob:secret\nbob:" + kOther + "\n";
+  const Result<PasswordFile> file = PasswordFile::parse(text, "pw", BadLines::skip);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->size(), 2U);
+  EXPECT_TRUE(file->check("anna", "p"));
+  EXPECT_TRUE(file->check("bob", "pass word"));
+  EXPECT_FALSE(file->check("bob", "secret"));
+  EXPECT_EQ(file->warnings(),
+            (std::vector<std::string>{
+                "Warning: Invalid line in password file pw:1: no ':' behind the user name.",
+                "Warning: Unable to decode line in password file pw:3: the password is not hashed "
+                "as $6$, $7$ or $argon2id$v=19$."}));
+}
+
+TEST(PasswordFile, tells_so_many_skipped_lines_and_counts_the_rest) {
+  std::string text;
+  for (size_t i = 0; i < PasswordFile::kSkippedToldMax + 2; ++i) text += "x\n";
+  const Result<PasswordFile> file = PasswordFile::parse(text, "pw", BadLines::skip);
+  ASSERT_TRUE(file);
+  ASSERT_EQ(file->warnings().size(), PasswordFile::kSkippedToldMax + 1);
+  EXPECT_EQ(file->warnings().back(), "Warning: 2 more lines of that kind in password file pw.");
 }
 
 TEST(PasswordFile, takes_a_name_of_full_length_and_no_longer_one) {
@@ -92,7 +125,7 @@ class PasswordFileOnDisk : public testing::Test {
 
 TEST_F(PasswordFileOnDisk, is_read) {
   std::ofstream(path) << "anna:" << kHash << "\n";
-  const Result<PasswordFile> file = PasswordFile::load(path);
+  const Result<PasswordFile> file = PasswordFile::load(path, BadLines::refuse);
   ASSERT_TRUE(file);
   EXPECT_TRUE(file->check("anna", "p"));
 }
@@ -100,14 +133,14 @@ TEST_F(PasswordFileOnDisk, is_read) {
 TEST_F(PasswordFileOnDisk, has_a_largest_size) {
   std::ofstream(path) << "#\n";
   ASSERT_EQ(::truncate(path.c_str(), off_t{PasswordFile::kFileBytesMax} + 1), 0);
-  const Result<PasswordFile> file = PasswordFile::load(path);
+  const Result<PasswordFile> file = PasswordFile::load(path, BadLines::refuse);
   ASSERT_FALSE(file);
   EXPECT_NE(file.error().text.find("has more than 67108864 bytes"), std::string::npos);
 }
 
 TEST_F(PasswordFileOnDisk, that_cannot_be_read_fails_as_with_mosquitto) {
   for (const std::string& missing : {path + ".not", testing::TempDir()}) {
-    const Result<PasswordFile> file = PasswordFile::load(missing);
+    const Result<PasswordFile> file = PasswordFile::load(missing, BadLines::refuse);
     ASSERT_FALSE(file);
     EXPECT_EQ(file.error().code, 13);
     EXPECT_EQ(file.error().text, "Error: Unable to open pwfile \"" + missing +

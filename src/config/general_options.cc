@@ -88,8 +88,10 @@ constexpr Option kOptions[] = {
   {"password_file", kSecurity, "none", kYes, kAll, kDiffers,
    security_text<&Config::password_file, &ListenerConfig::password_file>(),
    "Read again on every SIGHUP, for clients that connect afterwards. A line that is not "
-   "`user:hash` makes the file invalid: the broker does not start, and a reload changes nothing; "
-   "Mosquitto leaves that user out, 2.1 ends on a reload. Symbolic links are followed."},
+   "`user:hash` is skipped with a warning in 2.0. In 2.1 it makes the file invalid: the broker "
+   "does not start, and a reload changes nothing; Mosquitto 2.1 ends on a reload. 2.1 refuses a "
+   "symbolic link unless MOSQUITTO_UNSAFE_ALLOW_SYMLINKS is in the environment. A warning when "
+   "everybody can read or write it."},
   {"per_listener_settings", kGlobal, "false", kYes, kAll, kSupported,
    behaviour<&Config::per_listener_settings>(ValueType::boolean, &set_per_listener_settings),
    "Has to come before any option of scope security.",

@@ -94,7 +94,9 @@ constexpr Option kOptions[] = {
    "without TLS; so are the other TLS options without certfile."},
   {"keyfile", kDefault, "none", kYes, kAll, kDiffers,
    last_text_option<&ListenerConfig::keyfile>(),
-   "As certfile. An encrypted key is an error; Mosquitto asks at the terminal."},
+   "As certfile. An encrypted key is an error; Mosquitto asks at the terminal. A symbolic link is "
+   "followed, for Let's Encrypt makes one; Mosquitto 2.1 refuses it. A warning when everybody can "
+   "read or write it."},
   {"cafile", kListener, "none", kYes, kAll, kSupported,
    last_text_option<&ListenerConfig::cafile>(), kReadAgain},
   {"capath", kDefault, "none", kYes, kAll, kDiffers,
@@ -122,7 +124,7 @@ constexpr Option kOptions[] = {
   {"psk_file", Scope::security, "none", kYes, kAll, kDiffers,
    security_text<&Config::psk_file, &ListenerConfig::psk_file>(),
    "For listeners with psk_hint: lines `identity:hexkey`, read again on reload. A line that is not "
-   "so is an error."},
+   "so is an error. Links and warnings as with password_file."},
   {"require_certificate", kDefault, "false", kYes, kAll, kDiffers,
    boolean_option<&ListenerConfig::require_certificate>(),
    "On reload for clients that connect afterwards. Without cafile or capath it is an error: "

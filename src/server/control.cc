@@ -123,6 +123,7 @@ void Control::reload() {
   const Result<Setup> setup =
       load_setup(std::make_shared<const config::Config>(std::move(reloaded.config)));
   if (!setup) return keep_old(setup.error());
+  log_notices(log_, setup->notices);
   for (const config::Change& change : reloaded.changes) {
     log_.log(change.needs_restart ? LogType::warning : LogType::info, change.text());
   }

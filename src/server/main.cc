@@ -80,6 +80,7 @@ int serve(const Origin& origin, config::ParseOutcome outcome) {
     log_error(log, setup.error());
     return setup.error().code;
   }
+  log_notices(log, setup->notices);
   Server server(*setup, log_sink);
   // An arena for each shard keeps them apart; more would only keep memory from being used again.
   ::mallopt(M_ARENA_MAX, static_cast<int>(server.shard_count()) + 1);

@@ -3,14 +3,22 @@
 #include <utility>
 
 #include "auth/access_control.h"
+#include "server/secret_files.h"
 
 namespace tombo::server {
 
 Result<Setup> load_setup(std::shared_ptr<const config::Config> config) {
-  Setup setup{.config = std::move(config), .logins = {}, .authorizer = {}, .tls = {}};
+  Setup setup{
+      .config = std::move(config), .logins = {}, .authorizer = {}, .tls = {}, .notices = {}};
+  Result<std::vector<config::Notice>> secrets = check_secret_files(*setup.config);
+  if (!secrets) return secrets.error();
+  setup.notices = std::move(*secrets);
   Result<std::shared_ptr<const auth::Logins>> logins = auth::load_logins(setup.config);
   if (!logins) return logins.error();
   setup.logins = std::move(*logins);
+  for (const std::string& warning : setup.logins->warnings) {
+    setup.notices.push_back({LogType::warning, warning});
+  }
   Result<std::shared_ptr<const broker::Authorizer>> authorizer =
       auth::load_access_control(*setup.config, auth::read_acl_file);
   if (!authorizer) return authorizer.error();

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "auth/password_authenticator.h"
 #include "base/result.h"
 #include "broker/ports/authorizer.h"
 #include "config/config.h"
+#include "config/draft.h"
 #include "server/tls_setup.h"
 
 namespace tombo::server {
@@ -17,6 +19,7 @@ struct Setup {
   std::shared_ptr<const auth::Logins> logins;            ///< password_file
   std::shared_ptr<const broker::Authorizer> authorizer;  ///< acl_file; null: everything is allowed
   TlsContexts tls;                                       ///< certificates and keys
+  std::vector<config::Notice> notices;                   ///< what to log about the files
 };
 
 /// Reads the files. The error is that of the first one that is not right, in lines for the log.

@@ -152,27 +152,85 @@ def test_who_is_connected_stays_when_the_file_is_read_again(secured):
         assert stays.payloads(1) == ["still here"]
 
 
+@pytest.fixture(params=["2.0", "2.1"])
+def secured_as(request, make_broker):
+    """As `secured`, in a generation of tombo's; gives also the lines of the configuration."""
+    lines = ["allow_anonymous false", "password_file {folder}/passwords", "log_type all",
+             f"compatibility {request.param}"]
+    broker = make_broker(*lines)
+    broker.passwords = broker.folder / "passwords"
+    set_password(broker.passwords, "anna", PASSWORD)
+    return broker, request.param, lines
+
+
+BAD_LINE = r"Unable to decode line in password file {}:{}: the password is not hashed"
+
+
 @pytest.mark.tombo
-def test_an_invalid_file_on_sighup_changes_nothing(secured):
-    broker = secured.start()
-    with secured.passwords.open("a") as file:
-        file.write("bob:in plain text\n")
-    secured.write_conf("allow_anonymous true", "password_file {folder}/passwords", "log_type all")
+def test_a_bad_line_on_sighup(secured_as):
+    broker, generation, lines = secured_as
+    broker.start()
+    broker.passwords.write_text("bob:in plain text\n" + broker.passwords.read_text())
+    set_password(broker.passwords, "eve", "of eve")
+    broker.write_conf("allow_anonymous true", *lines[1:])
     broker.reload()
-    broker.log.wait(rf"Error: Invalid line in password file {secured.passwords}:2: ")
-    broker.log.wait(r"The configuration was not reloaded, the old one stays\.")
+    what = BAD_LINE.format(broker.passwords, 1)
+    if generation == "2.0":
+        broker.log.wait("Warning: " + what)
+        wait_until(lambda: reason(broker, "eve", "of eve") == 0, what="the new user's login")
+        assert reason(broker) == 0
+    else:
+        broker.log.wait("Error: " + what)
+        broker.log.wait(r"The configuration was not reloaded, the old one stays\.")
+        assert reason(broker, "eve", "of eve") == 0x87
+        assert reason(broker) == 0x87
     assert reason(broker, "anna", PASSWORD) == 0
-    assert reason(broker) == 0x87
+    assert reason(broker, "bob", "in plain text") == 0x87
     assert "in plain text" not in broker.log.text()
 
 
 @pytest.mark.tombo
-def test_an_invalid_line_at_the_start(secured):
-    secured.passwords.write_text("anna:in plain text\n")
-    secured.launch()
-    assert secured.wait_exit() == 1
-    assert secured.log.wait(rf"Error: Invalid line in password file {secured.passwords}:1: ")
-    assert "in plain text" not in secured.log.text()
+def test_a_bad_line_at_the_start(secured_as):
+    broker, generation, _ = secured_as
+    with broker.passwords.open("a") as file:
+        file.write("bob:in plain text\nin plain text\n")
+    what = BAD_LINE.format(broker.passwords, 2)
+    if generation == "2.0":
+        broker.start()
+        broker.log.wait("Warning: " + what)
+        broker.log.wait(f"Warning: Invalid line in password file {broker.passwords}:3: ")
+        assert reason(broker, "anna", PASSWORD) == 0
+        assert reason(broker, "bob", "in plain text") == 0x87
+    else:
+        broker.launch()
+        assert broker.wait_exit() == 3
+        broker.log.wait("Error: " + what)
+    assert "in plain text" not in broker.log.text()
+
+
+@pytest.mark.tombo
+def test_a_file_that_all_can_read_or_write_is_warned_of(secured):
+    secured.passwords.chmod(0o646)
+    broker = secured.start()
+    path = secured.passwords
+    broker.log.wait(f"Warning: File {path} has world readable permissions\\.")
+    broker.log.wait(f"Warning: File {path} has world writable permissions\\.")
+    broker.log.wait(f"To fix this, use `chmod 0700 {path}`\\.")
+
+
+@pytest.mark.tombo
+def test_a_link_is_refused_in_2_1_unless_allowed(secured_as):
+    broker, generation, _ = secured_as
+    broker.passwords.rename(broker.folder / "real")
+    broker.passwords.symlink_to("real")
+    if generation == "2.1":
+        broker.launch()
+        assert broker.wait_exit() == 13
+        broker.log.wait(rf'Error: Unable to open pwfile "{broker.passwords}"\.')
+        broker.log.wait("It is a symbolic link")
+        broker.environment["MOSQUITTO_UNSAFE_ALLOW_SYMLINKS"] = "1"
+    broker.start()
+    assert reason(broker, "anna", PASSWORD) == 0
 
 
 def test_a_file_that_is_missing_at_the_start(secured):
