@@ -88,6 +88,16 @@ def test_both_versions_are_spoken(start_tls, authority, tls_version):
     assert lines_of(done) == [tls_version]
 
 
+def test_the_links_of_lets_encrypt_are_followed(start_broker, authority, tmp_path):
+    open_to_all(tmp_path)
+    for name, target in (("fullchain.pem", "server.crt"), ("privkey.pem", "server.key"),
+                         ("chain.pem", "ca.crt")):
+        (tmp_path / name).symlink_to(authority.path(target))
+    broker = start_broker("compatibility 2.1", "listener:", f"cafile {tmp_path}/chain.pem",
+                          f"certfile {tmp_path}/fullchain.pem", f"keyfile {tmp_path}/privkey.pem")
+    mosquitto_pub(broker, "--cafile", str(tmp_path / "chain.pem"), "-t", "t", "-m", "x")
+
+
 def test_large_messages_come_whole(start_tls, authority, tmp_path):
     broker = start_tls()
     payload = bytes(i % 251 for i in range(1_500_000))
