@@ -5,14 +5,12 @@
 #include <latch>
 #include <sched.h>
 #include <sys/random.h>
-#include <unistd.h>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "base/check.h"
-#include "net/endpoint.h"
-#include "net/listener.h"
+#include "server/open_listener.h"
 
 namespace tombo::server {
 namespace {
@@ -24,7 +22,6 @@ constexpr Duration kFinishLimit{1000};
 /// Mail that sets off other mail (retained messages, shared subscriptions) takes a few turns.
 constexpr int kSettleRoundsMin = 4;
 constexpr int kSettleRoundsMax = 100;
-constexpr uint16_t kPrivilegedPorts = 1024;
 
 unsigned shards_for(const config::Config& config) {
   if (config.threads != 0) return std::min(config.threads, config::kThreadsMax);
@@ -39,23 +36,6 @@ uint64_t random_seed() {
   uint64_t seed = 0;
   CHECK(::getrandom(&seed, sizeof seed, 0) == ssize_t{sizeof seed});
   return seed;
-}
-
-net::ListenPlace place_of(const config::ListenerConfig& listener) {
-  net::ListenPlace place{
-      .host = listener.host, .port = listener.port, .device = listener.bind_interface};
-  switch (listener.socket_domain) {
-    case config::SocketDomain::any:
-      place.family = net::Family::any;
-      break;
-    case config::SocketDomain::ipv4:
-      place.family = net::Family::ipv4;
-      break;
-    case config::SocketDomain::ipv6:
-      place.family = net::Family::ipv6;
-      break;
-  }
-  return place;
 }
 
 /// Enough to keep logins going, few enough to leave the cores to the shards, and the memory that
@@ -127,7 +107,7 @@ Result<void> Server::listen(Logger& log) {
     }
   }
   for (size_t i = 0; i < config_->listeners.size(); ++i) {
-    Result<void> listening = listen_at_all_addresses(static_cast<uint16_t>(i), log);
+    Result<void> listening = open(static_cast<uint16_t>(i), log);
     // In local only mode one of the two loopback addresses is enough.
     if (!listening && !config_->local_only) return listening;
   }
@@ -135,30 +115,13 @@ Result<void> Server::listen(Logger& log) {
   return {};
 }
 
-Result<void> Server::listen_at_all_addresses(uint16_t index, Logger& log) {
-  const config::ListenerConfig& listener = config_->listeners[index];
-  const Result<std::vector<net::Endpoint>> endpoints = net::resolve(place_of(listener));
-  if (!endpoints) {
-    LOG_TO(log, LogType::error, "Error creating listener: {}.", endpoints.error().text);
-    return endpoints.error();
-  }
-  for (const net::Endpoint& endpoint : *endpoints) {
-    LOG_TO(log, LogType::info, "Opening {} listen socket on port {}.",
-           endpoint.is_ipv6() ? "ipv6" : "ipv4", listener.port);
-    Result<std::vector<net::Socket>> sockets = net::listen_at(endpoint, shard_count());
-    if (!sockets) {
-      if (listener.port < kPrivilegedPorts && ::geteuid() != 0) {
-        log.log(LogType::error,
-                "If you are trying to bind to a privileged port (<1024), try using setcap and do "
-                "not start the broker as root:");
-        log.log(LogType::error, "    sudo setcap 'CAP_NET_BIND_SERVICE=+ep' /usr/sbin/mosquitto");
-      }
-      LOG_TO(log, LogType::error, "Error: {}", sockets.error().text);
-      return sockets.error();
-    }
-    ports_.push_back(net::port_of(sockets->front()));
-    for (size_t i = 0; i < shards_.size(); ++i) {
-      listening_[i].push_back({std::move((*sockets)[i]), index});
+Result<void> Server::open(uint16_t index, Logger& log) {
+  Result<OpenListener> open = open_listener(config_->listeners[index], shard_count(), log);
+  if (!open) return open.error();
+  ports_.insert(ports_.end(), open->ports.begin(), open->ports.end());
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    for (net::Socket& socket : open->sockets[i]) {
+      listening_[i].push_back({std::move(socket), index});
     }
   }
   return {};

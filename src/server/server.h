@@ -16,7 +16,6 @@
 #include "broker/broker.h"
 #include "broker/interest.h"
 #include "config/config.h"
-#include "net/socket.h"
 #include "server/admission.h"
 #include "server/log_sink.h"
 #include "server/setup.h"
@@ -73,7 +72,8 @@ class Server {
   [[nodiscard]] const std::vector<uint16_t>& ports() const { return ports_; }
 
  private:
-  Result<void> listen_at_all_addresses(uint16_t index, Logger& log);
+  /// Opens the listener with this index in Config::listeners.
+  Result<void> open(uint16_t index, Logger& log);
   /// Carries `order(shard, index)` out on every shard's thread and waits until all have.
   void on_all_shards(const std::function<void(Shard&, size_t)>& order);
   void let_mail_settle();
