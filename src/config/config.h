@@ -63,10 +63,10 @@ enum class TlsVersion : uint8_t { v1_2, v1_3 };
 
 /// One place the broker listens at. Options are those between a `listener` line and the next.
 struct ListenerConfig {
-  uint16_t port = 0;           ///< 1..65535.
+  uint16_t port = 0;           ///< 1..65535; 0 with unix_path.
   std::string host;            ///< Address or name to bind; empty = all addresses.
-  std::string unix_path;       ///< Reserved for unix sockets; always empty so far.
-  std::string bind_interface;  ///< Device name (SO_BINDTODEVICE); empty = any.
+  std::string unix_path;       ///< Path of a Unix socket in place of port and host; empty = none.
+  std::string bind_interface;  ///< Only the addresses of this device; empty = any.
   SocketDomain socket_domain = SocketDomain::any;
   ListenerProtocol protocol = ListenerProtocol::mqtt;
   bool is_default = false;  ///< Made by port, bind_address or an option before any `listener`.
@@ -104,6 +104,11 @@ struct ListenerConfig {
   bool use_identity_as_username = false;
   bool use_subject_as_username = false;
   bool disable_client_cert_date_checks = false;
+
+  /// For messages: "port 1883" or "path /run/mqtt.sock".
+  [[nodiscard]] std::string place() const {
+    return unix_path.empty() ? "port " + std::to_string(port) : "path " + unix_path;
+  }
 
   [[nodiscard]] bool uses_psk() const { return !psk_hint.empty(); }
 

@@ -29,8 +29,8 @@ const ListenerConfig* find_same(const std::vector<ListenerConfig>& listeners,
 }
 
 std::string name_of(const ListenerConfig& listener) {
-  if (listener.host.empty()) return fmt::format("port {}", listener.port);
-  return fmt::format("port {} of {}", listener.port, listener.host);
+  if (listener.host.empty()) return listener.place();
+  return fmt::format("{} of {}", listener.place(), listener.host);
 }
 
 void compare_global_options(const Config& fresh, Reloaded& result) {

@@ -11,7 +11,8 @@ namespace tombo::config {
 namespace {
 
 bool same_place(const ListenerConfig& a, const ListenerConfig& b) {
-  return std::tie(a.port, a.host, a.bind_interface) == std::tie(b.port, b.host, b.bind_interface) &&
+  return std::tie(a.port, a.host, a.unix_path, a.bind_interface) ==
+             std::tie(b.port, b.host, b.unix_path, b.bind_interface) &&
          (a.socket_domain == b.socket_domain || a.socket_domain == SocketDomain::any ||
           b.socket_domain == SocketDomain::any);
 }
@@ -94,7 +95,7 @@ std::optional<Draft::Fault> Draft::find_duplicate() const {
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {
       if (!same_place(config.listeners[i], config.listeners[k])) continue;
-      return Fault{fmt::format("Error: Duplicate listener on port {}.", config.listeners[i].port),
+      return Fault{fmt::format("Error: Duplicate listener on {}.", config.listeners[i].place()),
                    places_[i]};
     }
   }

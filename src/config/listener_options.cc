@@ -41,9 +41,10 @@ constexpr Behaviour security_text() {
 constexpr Option kOptions[] = {
   {"listener", kGlobal, "none: local-only mode", kNo, kAll, kDiffers,
    {ValueType::words, &set_listener},
-   "TCP only; port 0 with the path of a Unix socket is not supported yet. Two equal listeners are "
-   "an error. A listener added or removed in the file needs a restart; Mosquitto refuses the "
-   "reload."},
+   "Port 0 with a path: a Unix socket, open to owner and group (0770) as in Mosquitto. A socket "
+   "left behind there is replaced; one in use or another kind of file is an error, Mosquitto "
+   "removes it. Two equal listeners are an error. A listener added or removed in the file needs a "
+   "restart; Mosquitto refuses the reload."},
   {"port", kGlobal, "1883", kNo, kAll, kSupported, {ValueType::integer, &set_port},
    "Port of the default listener.", "Please use 'listener' instead."},
   {"bind_address", kGlobal, "all addresses", kNo, kAll, kDiffers,
@@ -51,7 +52,9 @@ constexpr Option kOptions[] = {
    "Address of the default listener. A name that does not resolve is found when the listener is "
    "opened.", "Please use 'listener' instead."},
   {"bind_interface", kDefault, "none", kNo, kAll, kSupported,
-   text_option<&ListenerConfig::bind_interface>()},
+   text_option<&ListenerConfig::bind_interface>(),
+   "The first IPv4 and the first IPv6 address of the device, as Mosquitto does without privileges; "
+   "with an address at `listener`, that one, which must be the device's."},
   {"socket_domain", kDefault, "both", kNo, kAll, kSupported,
    behaviour<&ListenerConfig::socket_domain>(ValueType::words, &set_socket_domain),
    "ipv4 or ipv6."},

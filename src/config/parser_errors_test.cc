@@ -103,6 +103,14 @@ TEST(ParserErrors, refuses_durations) {
   }
 }
 
+TEST(ParserErrors, refuses_a_path_that_is_too_long_for_a_unix_socket) {
+  const std::string path = '/' + std::string(107, 'x');
+  const std::string text = "Error: Path to unix socket is too long \"" + path + "\".";
+  const Case wrong = {"listener 0 " + path, text};
+  expect_errors({&wrong, 1});
+  EXPECT_EQ(error_of({{"t.conf", "listener 0 " + path.substr(1) + "\n"}}).code, 0);
+}
+
 TEST(ParserErrors, refuses_values_of_listeners) {
   const Case cases[] = {
       {"listener", "Error: Empty listener value in configuration."},
@@ -200,8 +208,6 @@ TEST(ParserErrors, refuses_every_option_that_is_not_supported_yet) {
 
 TEST(ParserErrors, refuses_values_that_are_not_supported_yet) {
   const Case cases[] = {
-      {"listener 0 /run/t.sock",
-       "Error: option listener is not supported yet with a Unix socket path."},
       {"protocol websockets",
        "Error: option protocol is not supported yet with the value websockets."},
       {"protocol http_api", "Error: option protocol is not supported yet with the value http_api."},
@@ -293,6 +299,8 @@ TEST(ParserErrors, refuses_two_equal_listeners_at_the_second) {
                        "socket_domain ipv6\nlistener 1884 ::1\n"}})
                 .code,
             0);
+  EXPECT_EQ(error_of({{"t.conf", "listener 0 /a\nlistener 0 /b\nlistener 0 /a\n"}}).text,
+            "Error: Duplicate listener on path /a.\nError found at t.conf:3.");
 }
 
 TEST(ParserErrors, names_every_file_on_the_way) {

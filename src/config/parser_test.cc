@@ -260,6 +260,19 @@ TEST(Parser, reads_the_arguments_of_listener) {
   EXPECT_EQ(config_of("listener 65535x").listeners[0].port, 65535);
 }
 
+TEST(Parser, reads_the_path_of_a_unix_socket) {
+  const Config config =
+      config_of("listener 0 /run/a.sock more\nmax_qos 1\nlistener 0 /run/b.sock\nlistener 1884\n");
+  ASSERT_EQ(config.listeners.size(), 3u);
+  EXPECT_EQ(config.listeners[0].unix_path, "/run/a.sock");
+  EXPECT_EQ(config.listeners[0].host, "");
+  EXPECT_EQ(config.listeners[0].port, 0);
+  EXPECT_EQ(config.listeners[0].max_qos, 1);
+  EXPECT_EQ(config.listeners[1].unix_path, "/run/b.sock");
+  EXPECT_EQ(config.listeners[2].unix_path, "");
+  EXPECT_FALSE(config.local_only);
+}
+
 TEST(Parser, reads_the_options_of_a_listener) {
   struct Case {
     std::string line;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <sys/un.h>
 #include <utility>
 
 #include <fmt/core.h>
@@ -15,6 +16,8 @@ namespace tombo::config {
 namespace {
 
 constexpr std::size_t kIdPrefixBytesMax = 50;
+// What the kernel has room for, without the zero at the end.
+constexpr std::size_t kUnixPathBytesMax = sizeof(sockaddr_un::sun_path) - 1;
 constexpr int64_t kMessageBytesMax = 268435455;
 constexpr int64_t kRetainExpiryIntervalMax = 10000000;
 // Far beyond any session, and short enough that nanoseconds still fit into 64 bits.
@@ -227,16 +230,23 @@ Result<void> set_listener(Draft& draft, std::string_view option, std::string_vie
   const std::string_view port_word = next_word(rest);
   if (port_word.empty()) return empty_value(option);
   const int64_t port = leading_number(port_word);
-  std::string_view host = next_word(rest);
-  if (host.starts_with('#')) host = {};
-  if (port == 0) {
-    if (host.empty())
-      return fault("Error: A listener with port 0 must provide a Unix socket path.");
-    return not_supported_yet(option, "a Unix socket path");
-  }
+  std::string_view place = next_word(rest);
+  if (place.starts_with('#')) place = {};
   if (port < 0 || port > 65535) return invalid_value("port", port);
-  draft.begin_listener(
-      default_listener(draft.config.compatibility, static_cast<uint16_t>(port), std::string(host)));
+  ListenerConfig listener =
+      default_listener(draft.config.compatibility, static_cast<uint16_t>(port));
+  if (port == 0) {
+    if (place.empty()) {
+      return fault("Error: A listener with port 0 must provide a Unix socket path.");
+    }
+    if (place.size() > kUnixPathBytesMax) {
+      return fault(fmt::format("Error: Path to unix socket is too long \"{}\".", place));
+    }
+    listener.unix_path = place;
+  } else {
+    listener.host = place;
+  }
+  draft.begin_listener(std::move(listener));
   return {};
 }
 

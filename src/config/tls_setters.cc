@@ -79,12 +79,11 @@ std::optional<std::string> find_tls_fault(const Config& config, const ListenerCo
   if (listener.uses_psk() && !certificate_option_of(listener).empty()) {
     return fmt::format(
         "Error: Cannot use both certificate and psk encryption in a single listener: the one on "
-        "port {} has psk_hint and {}.",
-        listener.port, certificate_option_of(listener));
+        "{} has psk_hint and {}.",
+        listener.place(), certificate_option_of(listener));
   }
   const auto has = [&listener](std::string_view option, std::string_view but) {
-    return fmt::format("Error: The listener on port {} has {}, but {}.", listener.port, option,
-                       but);
+    return fmt::format("Error: The listener on {} has {}, but {}.", listener.place(), option, but);
   };
   if (listener.uses_psk() && config.psk_file_for(listener).empty()) {
     return has("psk_hint", "there is no psk_file");

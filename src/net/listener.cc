@@ -4,7 +4,10 @@
 #include <cstring>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/un.h>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "base/check.h"
 
@@ -66,12 +69,16 @@ Result<std::vector<Socket>> listen_at(const Endpoint& endpoint, unsigned count) 
 
 uint16_t port_of(const Socket& socket) {
   const Endpoint endpoint = bound_endpoint(socket);
-  if (endpoint.size == 0) return 0;
+  if (endpoint.size == 0 || endpoint.address.ss_family == AF_UNIX) return 0;
   // The port has the same place in both.
   return ntohs(reinterpret_cast<const sockaddr_in*>(&endpoint.address)->sin_port);
 }
 
-Listener::Listener(Socket socket) : socket_(std::move(socket)), spare_(open_spare()) {}
+Listener::Listener(Socket socket) : socket_(std::move(socket)), spare_(open_spare()) {
+  const Endpoint bound = bound_endpoint(socket_);
+  if (bound.address.ss_family != AF_UNIX) return;
+  unix_peer_ = fmt::format("{}:0", reinterpret_cast<const sockaddr_un*>(&bound.address)->sun_path);
+}
 
 void Listener::set_no_delay(bool on) {
   // Accepted sockets inherit it, which saves a call for each. An error (no TCP) changes nothing.
@@ -84,7 +91,8 @@ Listener::Accepted Listener::accept() {
   Socket socket(::accept4(socket_.descriptor(), reinterpret_cast<sockaddr*>(&address), &size,
                           SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (socket) {
-    return {Accepted::Kind::connection, std::move(socket), to_text(address), 0};
+    return {Accepted::Kind::connection, std::move(socket),
+            unix_peer_.empty() ? to_text(address) : unix_peer_, 0};
   }
   const int error = errno;
   Accepted result;

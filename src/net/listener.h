@@ -15,7 +15,7 @@ namespace tombo::net {
 /// process that shares its port: two brokers must not take each other's clients.
 Result<std::vector<Socket>> listen_at(const Endpoint& endpoint, unsigned count);
 
-/// The port that a socket is bound to; 0 when it is none.
+/// The port that a socket is bound to; 0 when it has none.
 uint16_t port_of(const Socket& socket);
 
 /// A listening socket: takes connections out of its queue.
@@ -40,6 +40,7 @@ class Listener {
     };
     Kind kind = Kind::none;
     Socket socket;
+    /// "ADDR:PORT". At a Unix socket clients have no name: "PATH:0", as Mosquitto calls them.
     std::string peer;
     int error = 0;  ///< An errno with refused and exhausted.
   };
@@ -52,6 +53,7 @@ class Listener {
   Accepted refuse(int error);
 
   Socket socket_;
+  std::string unix_peer_;  // Of all connections of a Unix socket; empty: it is none.
   // Given up for a moment when there are no descriptors left: a connection that cannot be taken has
   // to be closed, or the listener stays ready and the loop spins.
   Socket spare_;

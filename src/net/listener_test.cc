@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <vector>
@@ -136,6 +137,15 @@ TEST(Resolve, takes_the_address_of_a_device) {
   ASSERT_TRUE(endpoints) << endpoints.error().text;
   ASSERT_EQ(endpoints->size(), 1U);
   EXPECT_EQ(to_text(endpoints->front().address), "127.0.0.1:7");
+}
+
+TEST(Resolve, keeps_the_scope_of_a_link_local_address) {
+  if (!has_ipv6()) GTEST_SKIP() << "no IPv6 here";
+  const auto endpoints = resolve(ListenPlace{.host = "fe80::1%lo"});
+  ASSERT_TRUE(endpoints) << endpoints.error().text;
+  const auto* address = reinterpret_cast<const sockaddr_in6*>(&endpoints->front().address);
+  EXPECT_EQ(address->sin6_scope_id, ::if_nametoindex("lo"));
+  EXPECT_FALSE(resolve(ListenPlace{.host = "fe80::1%nosuch0"}));
 }
 
 TEST(Resolve, says_what_is_wrong_with_a_device_or_host) {

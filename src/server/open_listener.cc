@@ -1,6 +1,7 @@
 #include "server/open_listener.h"
 
 #include <cstddef>
+#include <string>
 #include <unistd.h>
 #include <utility>
 
@@ -29,10 +30,25 @@ net::ListenPlace place_of(const config::ListenerConfig& listener) {
   return place;
 }
 
-}  // namespace
+Result<OpenListener> open_unix_socket(const std::string& path, unsigned shards, Logger& log) {
+  LOG_TO(log, LogType::info, "Opening unix listen socket on path {}.", path);
+  Result<net::UnixListening> listening = net::listen_at_path(path);
+  if (!listening) {
+    LOG_TO(log, LogType::error, "Error binding unix socket: {}", listening.error().text);
+    return listening.error();
+  }
+  OpenListener open;
+  open.sockets.resize(shards);
+  // Each client moves home with its CONNECT, so that one shard takes them in costs the others
+  // nothing.
+  open.sockets.front().push_back(std::move(listening->socket));
+  open.ports.push_back(0);
+  open.file = std::move(listening->file);
+  return open;
+}
 
-Result<OpenListener> open_listener(const config::ListenerConfig& listener, unsigned shards,
-                                   Logger& log) {
+Result<OpenListener> open_addresses(const config::ListenerConfig& listener, unsigned shards,
+                                    Logger& log) {
   const Result<std::vector<net::Endpoint>> endpoints = net::resolve(place_of(listener));
   if (!endpoints) {
     LOG_TO(log, LogType::error, "Error creating listener: {}.", endpoints.error().text);
@@ -58,6 +74,14 @@ Result<OpenListener> open_listener(const config::ListenerConfig& listener, unsig
     for (size_t i = 0; i < shards; ++i) open.sockets[i].push_back(std::move((*sockets)[i]));
   }
   return open;
+}
+
+}  // namespace
+
+Result<OpenListener> open_listener(const config::ListenerConfig& listener, unsigned shards,
+                                   Logger& log) {
+  return listener.unix_path.empty() ? open_addresses(listener, shards, log)
+                                    : open_unix_socket(listener.unix_path, shards, log);
 }
 
 }  // namespace tombo::server

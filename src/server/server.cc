@@ -119,6 +119,7 @@ Result<void> Server::open(uint16_t index, Logger& log) {
   Result<OpenListener> open = open_listener(config_->listeners[index], shard_count(), log);
   if (!open) return open.error();
   ports_.insert(ports_.end(), open->ports.begin(), open->ports.end());
+  socket_files_.push_back(std::move(open->file));
   for (size_t i = 0; i < shards_.size(); ++i) {
     for (net::Socket& socket : open->sockets[i]) {
       listening_[i].push_back({std::move(socket), index});
@@ -141,6 +142,7 @@ void Server::stop() {
     shard.close_listeners();
     shard.deliver(mail::Shutdown{mail::Shutdown::Step::publish_wills});
   });
+  socket_files_.clear();
   let_mail_settle();
   on_all_shards([](Shard& shard, size_t /*index*/) {
     shard.deliver(mail::Shutdown{mail::Shutdown::Step::disconnect});

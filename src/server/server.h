@@ -16,6 +16,7 @@
 #include "broker/broker.h"
 #include "broker/interest.h"
 #include "config/config.h"
+#include "net/unix_socket.h"
 #include "server/admission.h"
 #include "server/log_sink.h"
 #include "server/setup.h"
@@ -67,8 +68,8 @@ class Server {
 
   [[nodiscard]] unsigned shard_count() const { return static_cast<unsigned>(shards_.size()); }
 
-  /// The ports that are open, in the order of listeners and addresses. For tests, which open port
-  /// 0.
+  /// The ports that are open, in the order of listeners and addresses, 0 for a Unix socket. For
+  /// tests, which open port 0.
   [[nodiscard]] const std::vector<uint16_t>& ports() const { return ports_; }
 
  private:
@@ -90,6 +91,7 @@ class Server {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::vector<Shard::ListeningSocket>> listening_;  // By shard, until accept().
   std::vector<uint16_t> ports_;
+  std::vector<net::SocketFile> socket_files_;  // Of Unix sockets that are open.
   bool running_ = false;
 };
 

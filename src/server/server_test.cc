@@ -3,6 +3,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -242,6 +243,28 @@ TEST_F(ServerTest, a_second_one_on_the_same_port_cannot_start) {
   ASSERT_FALSE(listening);
   EXPECT_EQ(listening.error().text, "Address already in use");
   EXPECT_EQ(listening.error().code, 1);
+}
+
+TEST_F(ServerTest, clients_of_a_unix_socket_live_on_all_shards) {
+  const std::string path = testing::TempDir() + "server-test-" + std::to_string(::getpid());
+  settings.listeners[0].unix_path = path;
+  start();
+  const auto unix_client = [&path](std::string_view id) {
+    TestClient made(path);
+    EXPECT_EQ(made.connect(id), kConnack);
+    return made;
+  };
+  std::vector<TestClient> all;
+  for (int i = 0; i < 16; ++i) {
+    all.push_back(unix_client("subscriber-" + std::to_string(i)));
+    all.back().subscribe("t");
+  }
+  TestClient publisher = unix_client("publisher");
+  publisher.send_raw(TestClient::publish("t", "x"));
+  for (TestClient& subscriber : all) EXPECT_EQ(subscriber.receive_payload(), "x");
+  server->stop();
+  EXPECT_FALSE(TestClient(path).connected());
+  EXPECT_NE(::access(path.c_str(), F_OK), 0);
 }
 
 TEST_F(ServerTest, in_local_only_mode_one_address_is_enough) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "net/socket.h"
@@ -17,16 +18,22 @@ namespace tombo::server {
 /// An MQTT client of a few lines: a blocking socket and packets by hand. For tests.
 class TestClient {
  public:
+  /// At this port of loopback.
   explicit TestClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    // A test that waits in vain fails instead of hanging.
-    const timeval limit{.tv_sec = 20, .tv_usec = 0};
-    ::setsockopt(socket_.descriptor(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    connected_ = ::connect(socket_.descriptor(), reinterpret_cast<const sockaddr*>(&address),
-                           sizeof address) == 0;
+    connect_to(address);
+  }
+
+  /// At a Unix socket.
+  explicit TestClient(const std::string& path)
+      : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    connect_to(address);
   }
 
   [[nodiscard]] bool connected() const { return connected_; }
@@ -119,6 +126,15 @@ class TestClient {
   }
 
  private:
+  template <class Address>
+  void connect_to(const Address& address) {
+    // A test that waits in vain fails instead of hanging.
+    const timeval limit{.tv_sec = 20, .tv_usec = 0};
+    ::setsockopt(socket_.descriptor(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    connected_ = ::connect(socket_.descriptor(), reinterpret_cast<const sockaddr*>(&address),
+                           sizeof address) == 0;
+  }
+
   std::optional<std::string> exactly(size_t count) {
     while (inbox_.size() < count) {
       std::array<char, 65536> part{};

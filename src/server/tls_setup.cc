@@ -53,8 +53,8 @@ Result<TlsContexts> make_tls_contexts(const config::Config& config) {
     }
     auto made = make_context(config, listener);
     if (!made) {
-      return Error{fmt::format("{}\nError: The listener on port {} cannot use TLS.",
-                               made.error().text, listener.port),
+      return Error{fmt::format("{}\nError: The listener on {} cannot use TLS.", made.error().text,
+                               listener.place()),
                    made.error().code};
     }
     contexts.push_back(std::move(*made));

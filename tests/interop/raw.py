@@ -250,10 +250,13 @@ class Closed(Exception):
 class RawClient:
     """One connection. `wait_for` leaves packets of other kinds to `receive`, in their order."""
 
-    def __init__(self, port, version=V311):
+    def __init__(self, port, version=V311, stream=None):
+        """Connects to `port` of loopback, or takes over `stream`, a connected socket."""
         self.version = version
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if stream is None:
+            stream = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = stream
         self.buffer, self.inbox, self.last_id = bytearray(), [], 0
 
     def __enter__(self):
