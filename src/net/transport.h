@@ -62,6 +62,10 @@ class Transport {
   /// Nothing of the peer's has been read yet, because the two still shake hands.
   [[nodiscard]] virtual bool is_opening() const { return false; }
 
+  /// "ADDR:PORT" of the client, once, when something on the way has told it: the socket's peer is
+  /// somebody else then.
+  [[nodiscard]] virtual std::optional<std::string> take_client_address() { return std::nullopt; }
+
   /// Why the last call failed with EPROTO, in words for the log.
   [[nodiscard]] virtual std::string_view why_failed() const { return {}; }
 
