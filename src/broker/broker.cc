@@ -16,6 +16,10 @@ ConnectionId Broker::on_adopt(mail::Adopt& adopt, Now now) {
   return core_->on_adopt(adopt, now);
 }
 
+void Broker::on_client_address(ConnectionId id, std::string_view address) {
+  core_->on_client_address(id, address);
+}
+
 void Broker::on_peer_name(ConnectionId id, std::string name) {
   core_->on_peer_name(id, std::move(name));
 }

@@ -98,6 +98,7 @@ struct Connection {
   bool holds_place : 1 = false;  ///< one of global_max_connections
   bool counted : 1 = false;      ///< in Stats::connected
   bool moved : 1 = false;        ///< its CONNECT was read on another shard already
+  bool is_proxied : 1 = false;   ///< its PROXY header has not come
   bool retain_in : 1 = true;     ///< Retain Available, as promised
   uint8_t max_qos_in : 2 = 2;    ///< Maximum QoS, as promised
 

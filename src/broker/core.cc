@@ -82,6 +82,7 @@ ConnectionId Core::on_open(const OpenInfo& info, Now now) {
   auto [id, connection] = connections_.emplace();
   connection.address = copy_text(info.address);
   connection.listener = info.listener;
+  connection.is_proxied = info.is_proxied;
   connection.timer.owner = id.index;
   connection.timer.kind = timer_connection;
   connection.last_received = now.time;
@@ -99,6 +100,13 @@ ConnectionId Core::on_adopt(mail::Adopt& adopt, Now now) {
   const size_t taken = on_bytes(id, adopt.bytes, now);
   adopt.bytes.erase(adopt.bytes.begin(), adopt.bytes.begin() + static_cast<ptrdiff_t>(taken));
   return id;
+}
+
+void Core::on_client_address(ConnectionId id, std::string_view address) {
+  Connection* connection = connections_.find(id);
+  if (connection == nullptr || connection->stage != Connection::Stage::connecting) return;
+  connection->address = copy_text(address);
+  connection->is_proxied = false;
 }
 
 void Core::on_peer_name(ConnectionId id, std::string name) {
@@ -202,7 +210,7 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
     if (connection->stage == Connection::Stage::authenticating) break;
     const Peer peer{id, *connection};
     if (connection->stage == Connection::Stage::connecting &&
-        !check_first_byte(peer, bytes[taken])) {
+        !check_first_bytes(peer, bytes.subspan(taken))) {
       break;
     }
     const mqtt::Cut cut = mqtt::cut_frame(bytes.subspan(taken), packet_size_limit(*connection));
@@ -300,8 +308,8 @@ void Core::on_timer(Timer& timer) {
     return on_login_decided(peer, {mqtt::Reason::server_busy, "the login took too long", {}});
   }
   if (!connection->is_open()) {
-    LOG_TO(log(), LogType::notice, "Client {} sent no CONNECT within {} s.",
-           connection->address.get(),
+    LOG_TO(log(), LogType::notice, "Client {} sent no {} within {} s.", connection->address.get(),
+           connection->is_proxied ? "complete PROXY header" : "CONNECT",
            std::chrono::duration_cast<std::chrono::seconds>(kConnectTimeout).count());
     log_ending(*connection, EndCause::timeout, "");
     return start_closing(peer);

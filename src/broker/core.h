@@ -35,6 +35,7 @@ class Core {
   // core.cc: inputs, and the frame loop that feeds the handlers.
   ConnectionId on_open(const OpenInfo& info, Now now);
   ConnectionId on_adopt(mail::Adopt& adopt, Now now);
+  void on_client_address(ConnectionId id, std::string_view address);
   void on_peer_name(ConnectionId id, std::string name);
   size_t on_bytes(ConnectionId id, Bytes bytes, Now now);
   void on_time(Now now);
@@ -154,7 +155,7 @@ class Core {
   // handshake.cc: from the first byte to a client that may come in
   void on_connect_frame(Peer peer, const mqtt::Frame& frame);
   bool take_peer_name(Peer peer, mqtt::Connect& packet);
-  bool check_first_byte(Peer peer, uint8_t first_byte);
+  bool check_first_bytes(Peer peer, Bytes bytes);
   bool check_connect(Peer peer, mqtt::Connect& packet, std::string& client_id);
   bool choose_client_id(Peer peer, const mqtt::Connect& packet, std::string& client_id);
   bool check_will(Peer peer, const mqtt::Connect& packet);

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "base/hash.h"
+#include "base/proxy_signature.h"
 #include "broker/core.h"
 #include "mqtt/decode.h"
 #include "mqtt/encode.h"
@@ -22,12 +23,18 @@ constexpr uint8_t kTlsHandshake = 0x16;
 
 }  // namespace
 
-bool Core::check_first_byte(Peer peer, uint8_t first_byte) {
+bool Core::check_first_bytes(Peer peer, Bytes bytes) {
+  const uint8_t first_byte = bytes.front();
   const bool is_connect = first_byte >> 4 == static_cast<uint8_t>(mqtt::PacketType::connect);
   if (is_connect && first_byte != kTlsHandshake) return true;
   // [MQTT-3.1.0-1]
   const std::string_view address = peer.connection.address.get();
-  if (!config().is_v2_0()) {
+  if (looks_like_proxy_header(bytes)) {
+    LOG_TO(log(), LogType::notice,
+           "Client from {} appears to be using the PROXY protocol to connect to a listener without "
+           "enable_proxy_protocol.",
+           address);
+  } else if (!config().is_v2_0()) {
     if (first_byte == kTlsHandshake) {
       LOG_TO(log(), LogType::notice,
              "Client from {} appears to be using TLS to connect to a non-TLS listener.", address);

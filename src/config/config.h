@@ -105,6 +105,10 @@ struct ListenerConfig {
   bool use_subject_as_username = false;
   bool disable_client_cert_date_checks = false;
 
+  // Behind a proxy.
+  uint8_t enable_proxy_protocol = 0;  ///< Version of the header that begins a connection; 0 = none.
+  bool proxy_protocol_v2_require_tls = false;
+
   /// For messages: "port 1883" or "path /run/mqtt.sock".
   [[nodiscard]] std::string place() const {
     return unix_path.empty() ? "port " + std::to_string(port) : "path " + unix_path;
@@ -113,6 +117,9 @@ struct ListenerConfig {
   [[nodiscard]] bool uses_psk() const { return !psk_hint.empty(); }
 
   [[nodiscard]] bool uses_tls() const { return !certfile.empty() || uses_psk(); }
+
+  /// Does the proxy shake hands with the clients, and tell of their certificates?
+  [[nodiscard]] bool has_tls_at_proxy() const { return enable_proxy_protocol == 2; }
 
   /// Does the certificate or the shared key of a client say who it is, instead of user name and
   /// password?

@@ -81,6 +81,15 @@ TEST(Reload, applies_every_option_of_the_broker_that_is_documented_so) {
   }
 }
 
+TEST(Reload, applies_the_options_for_a_proxy) {
+  const std::string before = "listener 1884\nenable_proxy_protocol 1\n";
+  const std::string after =
+      "listener 1884\nenable_proxy_protocol 2\nproxy_protocol_v2_require_tls true\n";
+  const Reloaded result = reload_texts(before, after);
+  EXPECT_EQ(result.config, config_of(after));
+  for (const Change& change : result.changes) EXPECT_FALSE(change.needs_restart) << change.text();
+}
+
 TEST(Reload, applies_every_option_of_a_listener_that_does_not_open_sockets) {
   const std::string_view lines[] = {
       "accept_protocol_versions 5",

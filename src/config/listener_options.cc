@@ -89,6 +89,19 @@ constexpr Option kOptions[] = {
   {"use_username_as_clientid", kDefault, "false", kYes, kAll, kSupported,
    boolean_option<&ListenerConfig::use_username_as_clientid>(), kNewClients},
 
+  // Behind a proxy.
+  {"enable_proxy_protocol", kListener, "off", kYes, kNew, kDiffers,
+   integer_option<&ListenerConfig::enable_proxy_protocol, 1, 2>(),
+   "1 or 2: the version of the PROXY header that every connection begins with; one of the other "
+   "version is refused. The client's address in the log is the one in it. With 2 the proxy does "
+   "the TLS: certfile, keyfile, psk_hint and use_subject_as_username are an error; "
+   "require_certificate and use_identity_as_username go by the certificate that the proxy has "
+   "verified. On reload for clients that connect afterwards."},
+  {"proxy_protocol_v2_require_tls", kListener, "false", kYes, kNew, kDiffers,
+   boolean_option<&ListenerConfig::proxy_protocol_v2_require_tls>(),
+   "On reload for clients that connect afterwards. Without `enable_proxy_protocol 2` it is an "
+   "error."},
+
   // TLS.
   {"certfile", kDefault, "none: no TLS", kYes, kAll, kDiffers,
    last_text_option<&ListenerConfig::certfile>(),

@@ -111,6 +111,14 @@ TEST(ParserErrors, refuses_a_path_that_is_too_long_for_a_unix_socket) {
   EXPECT_EQ(error_of({{"t.conf", "listener 0 " + path.substr(1) + "\n"}}).code, 0);
 }
 
+TEST(ParserErrors, refuses_versions_of_the_proxy_protocol_that_there_are_not) {
+  for (const std::string value : {"0", "3", "-1"}) {
+    const std::string text = "Error: Invalid enable_proxy_protocol value (" + value + ").";
+    const Case wrong = {"enable_proxy_protocol " + value, text};
+    expect_errors({&wrong, 1}, "listener 1884\n");
+  }
+}
+
 TEST(ParserErrors, refuses_values_of_listeners) {
   const Case cases[] = {
       {"listener", "Error: Empty listener value in configuration."},
@@ -231,6 +239,17 @@ TEST(ParserErrors, refuses_tls_options_that_do_not_go_together) {
       {"certfile a\nkeyfile a\nrequire_certificate true\n",
        "require_certificate, but neither cafile nor capath."},
       {"psk_hint h\n", "psk_hint, but there is no psk_file."},
+      {"proxy_protocol_v2_require_tls true\n",
+       "proxy_protocol_v2_require_tls, but not enable_proxy_protocol 2."},
+      {"enable_proxy_protocol 1\nrequire_certificate true\n",
+       "require_certificate, but no certfile or psk_hint."},
+      {"enable_proxy_protocol 2\ncafile a\n", "cafile, but no certfile or psk_hint."},
+      {"enable_proxy_protocol 2\nkeyfile a\n",
+       "keyfile, but with enable_proxy_protocol 2 the proxy does the TLS."},
+      {"certfile a\nkeyfile a\nenable_proxy_protocol 2\n",
+       "certfile, but with enable_proxy_protocol 2 the proxy does the TLS."},
+      {"use_subject_as_username true\nenable_proxy_protocol 2\n",
+       "use_subject_as_username, but with enable_proxy_protocol 2 the proxy does the TLS."},
   };
   for (const auto& [lines, words] : cases) {
     FilesInMemory files({{"t.conf", "\nlistener 1884\n" + std::string(lines)}});

@@ -26,7 +26,7 @@ std::string_view certificate_option_of(const ListenerConfig& listener) {
       {"cafile", !listener.cafile.empty()},
       {"capath", !listener.capath.empty()},
       {"crlfile", !listener.crlfile.empty()},
-      {"require_certificate", listener.require_certificate},
+      {"require_certificate", listener.require_certificate && !listener.has_tls_at_proxy()},
       {"use_subject_as_username", listener.use_subject_as_username},
       {"disable_client_cert_date_checks", listener.disable_client_cert_date_checks},
       // Shared keys are of TLS 1.2.
@@ -43,7 +43,19 @@ std::string_view tls_option_of(const ListenerConfig& listener) {
   const Given given[] = {
       {"ciphers", !listener.ciphers.empty()},
       {"dhparamfile", !listener.dhparamfile.empty()},
-      {"use_identity_as_username", listener.use_identity_as_username},
+      {"use_identity_as_username",
+       listener.use_identity_as_username && !listener.has_tls_at_proxy()},
+  };
+  return first_of(given);
+}
+
+/// The first option given that does not go with TLS at the proxy; empty: none.
+std::string_view option_against_proxy(const ListenerConfig& listener) {
+  const Given given[] = {
+      {"certfile", !listener.certfile.empty()},
+      {"keyfile", !listener.keyfile.empty()},
+      {"psk_hint", listener.uses_psk()},
+      {"use_subject_as_username", listener.use_subject_as_username},
   };
   return first_of(given);
 }
@@ -88,12 +100,20 @@ std::optional<std::string> find_tls_fault(const Config& config, const ListenerCo
   if (listener.uses_psk() && config.psk_file_for(listener).empty()) {
     return has("psk_hint", "there is no psk_file");
   }
+  if (listener.has_tls_at_proxy() && !option_against_proxy(listener).empty()) {
+    return has(option_against_proxy(listener),
+               "with enable_proxy_protocol 2 the proxy does the TLS");
+  }
+  if (listener.proxy_protocol_v2_require_tls && !listener.has_tls_at_proxy()) {
+    return has("proxy_protocol_v2_require_tls", "not enable_proxy_protocol 2");
+  }
   const std::string_view option = tls_option_of(listener);
   if (!listener.uses_tls() && !option.empty()) {
     return has(option, option == "keyfile" ? "no certfile" : "no certfile or psk_hint");
   }
   if (!listener.certfile.empty() && listener.keyfile.empty()) return has("certfile", "no keyfile");
-  if (listener.require_certificate && listener.cafile.empty() && listener.capath.empty()) {
+  if (listener.uses_tls() && listener.require_certificate && listener.cafile.empty() &&
+      listener.capath.empty()) {
     return has("require_certificate", "neither cafile nor capath");
   }
   return std::nullopt;

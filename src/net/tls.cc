@@ -13,6 +13,7 @@
 #include <openssl/ssl.h>
 
 #include "base/check.h"
+#include "base/proxy_signature.h"
 #include "net/openssl_text.h"
 
 namespace tombo::net {
@@ -162,7 +163,7 @@ IoResult TlsTransport::read(std::span<uint8_t> into) {
   }
   if (count == 0) return {.kind = IoResult::Kind::ended};
   if (!std::exchange(began_, true) && encrypted.front() != kTlsHandshake) {
-    return refuse_first_byte(encrypted.front());
+    return refuse_first_bytes(encrypted.first(static_cast<size_t>(count)));
   }
   wire_.input = encrypted.first(static_cast<size_t>(count));
   IoResult result = stage_ == Stage::handshake ? shake_hands() : IoResult();
@@ -171,8 +172,12 @@ IoResult TlsTransport::read(std::span<uint8_t> into) {
   return result;
 }
 
-IoResult TlsTransport::refuse_first_byte(uint8_t first) {
+IoResult TlsTransport::refuse_first_bytes(std::span<const uint8_t> bytes) {
+  const uint8_t first = bytes.front();
   if (first == kMqttConnect) return fail_with("looks like plain MQTT on a TLS listener");
+  if (looks_like_proxy_header(bytes)) {
+    return fail_with("looks like a PROXY header on a TLS listener without enable_proxy_protocol");
+  }
   return fail_with(fmt::format("looks like no TLS on a TLS listener (first byte {:02X})", first));
 }
 

@@ -66,7 +66,7 @@ class TlsTransport final : public Transport {
  private:
   enum class Stage : uint8_t { handshake, open, ended, failed };
 
-  IoResult refuse_first_byte(uint8_t first);
+  IoResult refuse_first_bytes(std::span<const uint8_t> bytes);
   IoResult shake_hands();
   IoResult decrypt(std::span<uint8_t> into);
   IoResult fail(std::string_view doing);

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/sync/fence.h"
@@ -134,12 +135,13 @@ class Shard {
   void on_connection_event(broker::ConnectionId id, const net::Event& event);
   void accept(Gate& gate, uint32_t number);
   void open(net::Listener::Accepted accepted, const Gate& gate);
+  void announce(std::string_view peer, const config::ListenerConfig& listener);
   void complain(Gate& gate, int error);
   void retry_gates();
   Link* tie(broker::ConnectionId id, std::unique_ptr<net::Transport> transport, uint16_t listener);
   bool flush_transport(broker::ConnectionId id, Link& link);
   void read(broker::ConnectionId id, Link& link);
-  void introduce(broker::ConnectionId id, Link& link);
+  void introduce(broker::ConnectionId id, Link& link, bool opened);
   void feed(broker::ConnectionId id, Bytes bytes);
   void write_dirty();
   void resume_writes();

@@ -134,20 +134,22 @@ void Shard::retry_gates() {
 
 void Shard::open(net::Listener::Accepted accepted, const Gate& gate) {
   const config::ListenerConfig& listener = config_->listeners[gate.index];
-  const bool talkative = config_->connection_messages;
   if (!commons_.admission.listener(gate.index).enter()) {
-    if (talkative) {
+    if (config_->connection_messages) {
       LOG_TO(log_, LogType::notice, "Client connection from {} denied: max_connections exceeded.",
              without_port(accepted.peer));
     }
     return;
   }
-  if (talkative) {
-    LOG_TO(log_, LogType::notice, "New connection from {} on port {}.", accepted.peer,
-           listener.port);
-  }
-  const ConnectionId id = broker_.on_open({accepted.peer, gate.index}, now_);
-  tie(id, make_transport(std::move(accepted.socket), tls_[gate.index]), gate.index);
+  const bool is_proxied = listener.enable_proxy_protocol != 0;
+  if (!is_proxied) announce(accepted.peer, listener);
+  const ConnectionId id = broker_.on_open({accepted.peer, gate.index, is_proxied}, now_);
+  tie(id, make_transport(std::move(accepted), listener, tls_[gate.index]), gate.index);
+}
+
+void Shard::announce(std::string_view peer, const config::ListenerConfig& listener) {
+  if (!config_->connection_messages) return;
+  LOG_TO(log_, LogType::notice, "New connection from {} on port {}.", peer, listener.port);
 }
 
 /// Null: it could not be watched, and is gone.
@@ -168,9 +170,9 @@ void Shard::read(ConnectionId id, Link& link) {
     link.blocked = true;
     loop_.change(transport.descriptor(), id.packed(), link.interest());
   }
+  if (!link.introduced) introduce(id, link, result.kind == IoResult::Kind::done);
   switch (result.kind) {
     case IoResult::Kind::done:
-      if (!link.introduced) introduce(id, link);
       return feed(id, Bytes(scratch_->data(), result.count));
     case IoResult::Kind::blocked:
       return;
@@ -181,10 +183,16 @@ void Shard::read(ConnectionId id, Link& link) {
   }
 }
 
-/// Tells the broker who the peer has proved to be, before its first packet.
-void Shard::introduce(ConnectionId id, Link& link) {
-  link.introduced = true;
+/// Tells the broker whom the connection is of, as soon as it is known, and before its first packet,
+/// when it is `opened`, who the peer has proved to be.
+void Shard::introduce(ConnectionId id, Link& link, bool opened) {
   const config::ListenerConfig& listener = config_->listeners[link.listener];
+  if (const std::optional<std::string> address = link.transport->take_client_address()) {
+    announce(*address, listener);
+    broker_.on_client_address(id, *address);
+  }
+  if (!opened) return;
+  link.introduced = true;
   if (!listener.user_name_from_certificate()) return;
   const net::PeerName which =
       listener.use_identity_as_username ? net::PeerName::common_name : net::PeerName::subject;

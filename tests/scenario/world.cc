@@ -212,7 +212,10 @@ void World::open(Client& client, unsigned shard, uint16_t listener) {
   client.shard = shard;
   client.listener = listener;
   client.address = fmt::format("192.0.2.1:{}", 50'001 + in_order_.size() - 1);
-  client.connection = broker(shard).on_open({client.address, listener}, now_);
+  // No script sends the header itself: to the broker such a connection stays silent.
+  const bool is_proxied = listener < config_->listeners.size() &&
+                          config_->listeners[listener].enable_proxy_protocol != 0;
+  client.connection = broker(shard).on_open({client.address, listener, is_proxied}, now_);
 }
 
 void World::send(Client& client, Bytes bytes) {
