@@ -12,11 +12,13 @@
 #include <fmt/core.h>
 
 #include "auth/acl_file.h"
+#include "base/check.h"
 
 namespace tombo::auth {
 namespace {
 
 using broker::Decision;
+using broker::Outcome;
 
 /// Mosquitto's exit status for a file that cannot be opened (MOSQ_ERR_UNKNOWN).
 constexpr int kCannotOpen = 13;
@@ -32,10 +34,20 @@ class ListenerRights final : public broker::Authorizer {
                                 std::string_view topic) const override {
     const AclFile* file =
         identity.listener < files_.size() ? files_[identity.listener].get() : nullptr;
-    if (file == nullptr) return Decision::allowed;
+    if (file == nullptr) return {};
     const AclFile::Verdict verdict = file->check(identity, access, topic);
-    if (verdict.is_allowed) return Decision::allowed;
-    return verdict.is_dangerous_name ? Decision::dangerous_name : Decision::denied;
+    if (verdict.is_allowed) return {};
+    return {verdict.is_dangerous_name ? Outcome::dangerous_name : Outcome::denied,
+            verdict.denied_by};
+  }
+
+  [[nodiscard]] broker::Explanation explain(const broker::Identity& identity, broker::Access access,
+                                            std::string_view topic,
+                                            Decision decision) const override {
+    CHECK(identity.listener < files_.size() && files_[identity.listener] != nullptr);
+    const AclFile::Verdict verdict{.is_dangerous_name = decision.outcome == Outcome::dangerous_name,
+                                   .denied_by = decision.line};
+    return files_[identity.listener]->explain(identity, access, topic, verdict);
   }
 
  private:

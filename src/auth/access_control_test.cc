@@ -10,7 +10,7 @@ namespace tombo::auth {
 namespace {
 
 using broker::Access;
-using broker::Decision;
+using broker::Outcome;
 
 /// Files in memory, and what comes of a configuration that names them.
 class AccessControl : public testing::Test {
@@ -27,8 +27,8 @@ class AccessControl : public testing::Test {
   }
 
   /// May an anonymous client of the listener read topic `t`?
-  Decision decide(uint16_t listener, std::string_view client_id = "c") {
-    return (*load())->decide({client_id, "", listener}, Access::read, "t");
+  Outcome decide(uint16_t listener, std::string_view client_id = "c") {
+    return (*load())->decide({client_id, "", listener}, Access::read, "t").outcome;
   }
 
   config::Config config;
@@ -45,10 +45,10 @@ TEST_F(AccessControl, is_nobody_where_there_are_no_files) {
 TEST_F(AccessControl, reads_a_file_for_all_listeners_once) {
   config.acl_file = "a";
   files["a"] = "topic t";
-  EXPECT_EQ(decide(0), Decision::allowed);
+  EXPECT_EQ(decide(0), Outcome::allowed);
   EXPECT_EQ(reads, 1);
   files["a"] = "topic u";
-  EXPECT_EQ(decide(1), Decision::denied);
+  EXPECT_EQ(decide(1), Outcome::denied);
 }
 
 TEST_F(AccessControl, keeps_the_rules_of_listeners_apart) {
@@ -56,15 +56,30 @@ TEST_F(AccessControl, keeps_the_rules_of_listeners_apart) {
   config.acl_file = "of nobody";
   config.listeners[1].acl_file = "a";
   files["a"] = "";
-  EXPECT_EQ(decide(0), Decision::allowed);
-  EXPECT_EQ(decide(1), Decision::denied);
+  EXPECT_EQ(decide(0), Outcome::allowed);
+  EXPECT_EQ(decide(1), Outcome::denied);
 }
 
 TEST_F(AccessControl, tells_a_dangerous_name_from_others) {
   config.acl_file = "a";
   files["a"] = "pattern t/%c";
-  EXPECT_EQ(decide(0, "c"), Decision::denied);
-  EXPECT_EQ(decide(0, "c#"), Decision::dangerous_name);
+  EXPECT_EQ(decide(0, "c"), Outcome::denied);
+  EXPECT_EQ(decide(0, "c#"), Outcome::dangerous_name);
+}
+
+TEST_F(AccessControl, explains_a_denial_by_the_file_of_the_listener) {
+  config.per_listener_settings = true;
+  config.listeners[0].acl_file = "a";
+  config.listeners[1].acl_file = "b";
+  files["a"] = "topic t";
+  files["b"] = "\ntopic deny t";
+  const auto rights = *load();
+  const broker::Identity who{"c", "", 1};
+  const broker::Decision decision = rights->decide(who, Access::read, "t");
+  const broker::Explanation why = rights->explain(who, Access::read, "t", decision);
+  EXPECT_EQ(decision.line, 2U);
+  EXPECT_EQ(why.file, "b");
+  EXPECT_EQ(why.rule, "deny read of t");
 }
 
 TEST_F(AccessControl, says_what_is_wrong_with_a_file) {

@@ -46,6 +46,20 @@ bool is_dangerous(std::string_view name) {
   return name.find_first_of("+#") != std::string_view::npos;
 }
 
+std::string_view wish_of(broker::Access access) {
+  switch (access) {
+    case broker::Access::read:
+      return "read of";
+    case broker::Access::write:
+      return "write to";
+    case broker::Access::subscribe:
+      return "subscribe to";
+    case broker::Access::unsubscribe:
+      return "unsubscribe from";
+  }
+  return {};
+}
+
 }  // namespace
 
 /// Reads line by line into an AclFile.
@@ -60,10 +74,10 @@ class AclFile::Parser {
           fmt::format("Error: acl_file \"{}\" is larger than {} bytes.", name_, kAclFileBytesMax),
           kInvalidAclFile};
     }
-    for (size_t number = 1; !text.empty(); ++number) {
+    for (; !text.empty(); ++line_) {
       const size_t end = std::min(text.find('\n'), text.size());
       if (Result<void> done = take_line(without_blanks_behind(text.substr(0, end))); !done) {
-        return Error{fmt::format("{}\nError found at {}:{}.", done.error().text, name_, number),
+        return Error{fmt::format("{}\nError found at {}:{}.", done.error().text, name_, line_),
                      done.error().code};
       }
       text.remove_prefix(std::min(end + 1, text.size()));
@@ -117,7 +131,9 @@ class AclFile::Parser {
     if (!mqtt::valid_topic_filter(filter) || mqtt::level_count(filter) > kAclLevelsMax) {
       return fault(fmt::format("Invalid ACL topic \"{}\"", filter));
     }
-    file_.tree_.add(is_pattern ? file_.patterns_ : section_, filter, rights, is_pattern);
+    file_.tree_.add(is_pattern ? file_.patterns_ : section_,
+                    {.filter = filter, .rights = rights, .is_pattern = is_pattern, .line = line_});
+    if (rights == kDenied) file_.denials_.push_back({line_, std::string(filter)});
     file_.has_patterns_ = file_.has_patterns_ || is_pattern;
     ++file_.rules_;
     return {};
@@ -126,10 +142,12 @@ class AclFile::Parser {
   AclFile& file_;
   std::string_view name_;
   AclTree::Root section_;
+  uint32_t line_ = 1;
 };
 
 Result<AclFile> AclFile::parse(std::string_view text, std::string_view name) {
   AclFile file;
+  file.name_ = name;
   if (Result<void> done = Parser(file, name).run(text); !done) return done.error();
   return file;
 }
@@ -146,6 +164,7 @@ AclFile::Verdict AclFile::check(const broker::Identity& identity, broker::Access
     const AclTree::Found found =
         tree_.find(root, topic, {.client_id = identity.client_id, .user_name = identity.user_name});
     verdict.nodes_visited += found.nodes_visited;
+    verdict.denied_by = found.denied_by;
     verdict.is_allowed = (found.rights & kDenied) == 0 && (found.rights & wanted) != 0;
     return verdict.is_allowed || (found.rights & kDenied) != 0;
   };
@@ -158,6 +177,25 @@ AclFile::Verdict AclFile::check(const broker::Identity& identity, broker::Access
   verdict.is_dangerous_name = is_dangerous(identity.client_id) || is_dangerous(identity.user_name);
   if (!verdict.is_dangerous_name) settled(patterns_);
   return verdict;
+}
+
+broker::Explanation AclFile::explain(const broker::Identity& identity, broker::Access access,
+                                     std::string_view topic, const Verdict& verdict) const {
+  const std::string_view wish = wish_of(access);
+  if (verdict.denied_by != 0) {
+    const auto denial =
+        std::ranges::lower_bound(denials_, verdict.denied_by, std::less<>(), &Denial::line);
+    const std::string_view filter =
+        denial != denials_.end() && denial->line == verdict.denied_by ? denial->filter : topic;
+    return {
+        .file = name_, .line = verdict.denied_by, .rule = fmt::format("deny {} {}", wish, filter)};
+  }
+  if (verdict.is_dangerous_name) {
+    return {.file = name_, .rule = "patterns do not hold for names with + or #"};
+  }
+  const std::string who = identity.user_name.empty() ? std::string("clients without a user name")
+                                                     : fmt::format("user '{}'", identity.user_name);
+  return {.file = name_, .rule = fmt::format("no rule for {} allows {} {}", who, wish, topic)};
 }
 
 }  // namespace tombo::auth

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "auth/acl_tree.h"
 #include "base/hash.h"
@@ -46,10 +47,15 @@ class AclFile {
     /// A pattern would have asked for a name that could be taken for a filter.
     bool is_dangerous_name = false;
     uint32_t nodes_visited = 0;
+    uint32_t denied_by = 0;  ///< line of the rule that denies; 0: none, or it is allowed
   };
 
   [[nodiscard]] Verdict check(const broker::Identity& identity, broker::Access access,
                               std::string_view topic) const;
+
+  /// Says why check() does not allow it. `denied_by` is the line that it named.
+  [[nodiscard]] broker::Explanation explain(const broker::Identity& identity, broker::Access access,
+                                            std::string_view topic, const Verdict& verdict) const;
 
   [[nodiscard]] size_t rule_count() const { return rules_; }
 
@@ -62,12 +68,19 @@ class AclFile {
     size_t operator()(std::string_view name) const { return hash64(name, 0); }
   };
 
+  struct Denial {
+    uint32_t line;
+    std::string filter;
+  };
+
   AclFile() : anonymous_(tree_.add_root()), patterns_(tree_.add_root()) {}
 
   AclTree tree_;
   AclTree::Root anonymous_;
   AclTree::Root patterns_;
   std::unordered_map<std::string, AclTree::Root, NameHash, std::equal_to<>> users_;
+  std::string name_;
+  std::vector<Denial> denials_;  // By line.
   bool has_patterns_ = false;
   size_t rules_ = 0;
 };

@@ -24,6 +24,12 @@ struct Acl {
     return file.check(who, Access::write, topic).is_allowed;
   }
 
+  [[nodiscard]] std::string why(const Identity& who, Access access, std::string_view topic) const {
+    const broker::Explanation why =
+        file.explain(who, access, topic, file.check(who, access, topic));
+    return fmt::format("{}:{} {}", why.file, why.line, why.rule);
+  }
+
   AclFile file;
 };
 
@@ -155,6 +161,25 @@ TEST(AclFile, says_what_is_wrong_and_where) {
             "Error: Invalid topic access type \"raed\" in acl_file \"a.acl\"." + at_2);
   EXPECT_EQ(error_of("\npattern a/#/b"),
             "Error: Invalid ACL topic \"a/#/b\" in acl_file \"a.acl\"." + at_2);
+}
+
+TEST(AclFile, names_the_rule_that_denies_and_its_line) {
+  const Acl acl(
+      "topic deny a/+\nuser anna\ntopic #\n\ntopic deny b/#\ntopic deny b/#\n"
+      "pattern deny own/%c/x\n");
+  EXPECT_EQ(acl.why(kNobody, Access::write, "a/1"), "a.acl:1 deny write to a/+");
+  EXPECT_EQ(acl.why(kAnna, Access::read, "b"), "a.acl:5 deny read of b/#");
+  EXPECT_EQ(acl.why(kBert, Access::read, "own/c2/x"), "a.acl:7 deny read of own/%c/x");
+}
+
+TEST(AclFile, says_that_no_rule_allows_and_for_whom) {
+  const Acl acl("user anna\ntopic read a\npattern own/%c\n");
+  EXPECT_EQ(acl.why(kAnna, Access::write, "a"),
+            "a.acl:0 no rule for user 'anna' allows write to a");
+  EXPECT_EQ(acl.why(kNobody, Access::read, "a"),
+            "a.acl:0 no rule for clients without a user name allows read of a");
+  EXPECT_EQ(acl.why({"c#", ""}, Access::read, "a"),
+            "a.acl:0 patterns do not hold for names with + or #");
 }
 
 TEST(AclFile, bounds_its_size_and_the_depth_of_filters) {

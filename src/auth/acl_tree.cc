@@ -23,18 +23,22 @@ uint32_t AclTree::add_node() {
   return static_cast<uint32_t>(nodes_.size() - 1);
 }
 
-void AclTree::add(Root root, std::string_view filter, Rights rights, bool is_pattern) {
-  DCHECK(mqtt::valid_topic_filter(filter));
+void AclTree::note(Rights& rights, uint32_t& deny_line, const Rule& rule) {
+  if ((rule.rights & kDenied) != 0 && (rights & kDenied) == 0) deny_line = rule.line;
+  rights |= rule.rights;
+}
+
+void AclTree::add(Root root, const Rule& rule) {
+  DCHECK(mqtt::valid_topic_filter(rule.filter));
   uint32_t node = root;
   std::string_view level;
-  for (mqtt::LevelReader levels(filter); levels.next(level);) {
+  for (mqtt::LevelReader levels(rule.filter); levels.next(level);) {
     if (level == "#") {
-      nodes_[node].below |= rights;
-      return;
+      return note(nodes_[node].below, nodes_[node].deny_below, rule);
     }
-    node = child_or_add(node, level, is_pattern);
+    node = child_or_add(node, level, rule.is_pattern);
   }
-  nodes_[node].here |= rights;
+  note(nodes_[node].here, nodes_[node].deny_here, rule);
 }
 
 uint32_t AclTree::child_or_add(uint32_t node, std::string_view level, bool is_pattern) {
@@ -77,11 +81,12 @@ AclTree::Found AclTree::find(Root root, std::string_view topic, const Names& nam
 void AclTree::enter(Walk& walk, uint32_t node, size_t at) const {
   const Node& here = nodes_[node];
   ++walk.found.nodes_visited;
-  walk.found.rights |= here.below;  // `a/#` matches `a`, too.
-  if (at == std::string_view::npos) {
-    walk.found.rights |= here.here;
-    return;
-  }
+  const auto take = [&walk](Rights rights, uint32_t deny_line) {
+    walk.found.rights |= rights;
+    if (deny_line != 0) walk.found.denied_by = deny_line;
+  };
+  take(here.below, here.deny_below);  // `a/#` matches `a`, too.
+  if (at == std::string_view::npos) return take(here.here, here.deny_here);
   if ((walk.found.rights & kDenied) != 0) return;
   const size_t end = walk.topic.find('/', at);
   const size_t next = end == std::string_view::npos ? end : end + 1;

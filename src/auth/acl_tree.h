@@ -39,13 +39,20 @@ class AclTree {
   /// What a look-up found, and what it took.
   struct Found {
     Rights rights = 0;
+    uint32_t denied_by = 0;  ///< line of a rule that says kDenied
     uint32_t nodes_visited = 0;
   };
 
   Root add_root() { return add_node(); }
 
-  /// `filter` is valid. With `is_pattern`, levels `%c` and `%u` stand for names.
-  void add(Root root, std::string_view filter, Rights rights, bool is_pattern);
+  struct Rule {
+    std::string_view filter;  ///< valid
+    Rights rights = 0;
+    bool is_pattern = false;  ///< levels `%c` and `%u` stand for names
+    uint32_t line = 0;        ///< where it stands; kept of rules that deny
+  };
+
+  void add(Root root, const Rule& rule);
 
   /// The rights of all matching filters below `root`; those that come after one that says kDenied
   /// may be missing.
@@ -60,6 +67,8 @@ class AclTree {
     uint32_t any = kNone;        // Child `+`.
     uint32_t client_id = kNone;  // Child `%c`.
     uint32_t user_name = kNone;  // Child `%u`.
+    uint32_t deny_here = 0;      // Line of the first rule that denies, in `here`
+    uint32_t deny_below = 0;     // and in `below`.
     Rights here = 0;             // Of filters that end here.
     Rights below = 0;            // Of filters that end in `#` here.
     bool has_children = false;   // Plain ones.
@@ -94,6 +103,7 @@ class AclTree {
 
   uint32_t add_node();
   uint32_t child_or_add(uint32_t node, std::string_view level, bool is_pattern);
+  static void note(Rights& rights, uint32_t& deny_line, const Rule& rule);
   void enter(Walk& walk, uint32_t node, size_t at) const;
   void enter_name(Walk& walk, uint32_t node, std::string_view name, size_t at) const;
 

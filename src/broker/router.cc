@@ -210,9 +210,9 @@ bool Core::may(Session& session, Access access, std::string_view topic) {
   if (setup_.authorizer == nullptr) return true;
   const Decision decision = setup_.authorizer->decide(
       {session.client_id, session.user_name, session.listener}, access, topic);
-  if (decision == Decision::allowed) return true;
+  if (decision.is_allowed()) return true;
   // Mosquitto says it for every message.
-  if (decision == Decision::dangerous_name && !std::exchange(session.danger_logged, true)) {
+  if (decision.outcome == Outcome::dangerous_name && !std::exchange(session.danger_logged, true)) {
     const bool in_user_name = session.user_name.find_first_of("+#") != std::string::npos;
     LOG_TO(log(), LogType::notice, "ACL denying access to client with dangerous {} \"{}\"",
            in_user_name ? "username" : "client id",
@@ -231,8 +231,10 @@ bool Core::source_may_write(const Message& message) const {
   if (!config().check_retain_source || setup_.authorizer == nullptr) return true;
   const std::optional<mqtt::MessageSource> source = message.source();
   if (!source) return true;  // The broker's own, or published before the option was set.
-  return setup_.authorizer->decide({source->client_id, source->user_name, source->listener},
-                                   Access::write, message.topic()) == Decision::allowed;
+  return setup_.authorizer
+      ->decide({source->client_id, source->user_name, source->listener}, Access::write,
+               message.topic())
+      .is_allowed();
 }
 
 Qos Core::delivery_qos(Qos published, Qos subscribed) const {

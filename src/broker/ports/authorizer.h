@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace tombo::broker {
@@ -15,10 +16,24 @@ struct Identity {
   uint16_t listener = 0;
 };
 
-enum class Decision : uint8_t {
+enum class Outcome : uint8_t {
   allowed,
   denied,
   dangerous_name,  ///< denied, because the client id or user name could be taken for a filter
+};
+
+struct Decision {
+  Outcome outcome = Outcome::allowed;
+  uint32_t line = 0;  ///< of the rule that denies; 0: there is no rule that allows
+
+  [[nodiscard]] bool is_allowed() const { return outcome == Outcome::allowed; }
+};
+
+/// A denial in words.
+struct Explanation {
+  std::string file;   ///< path of the file with the rules, as configured
+  uint32_t line = 0;  ///< as in Decision
+  std::string rule;   ///< "deny write to plant/+/cmd"
 };
 
 /// Says who may do what. Immutable and shared by all shards; a reload makes a new one.
@@ -31,6 +46,10 @@ class Authorizer {
   virtual ~Authorizer() = default;
   [[nodiscard]] virtual Decision decide(const Identity& identity, Access access,
                                         std::string_view topic) const = 0;
+  /// Why `decision` was made of the same question; requires that it is no allowance. Apart from
+  /// decide(), for it makes texts and is asked for rarely.
+  [[nodiscard]] virtual Explanation explain(const Identity& identity, Access access,
+                                            std::string_view topic, Decision decision) const = 0;
 };
 
 }  // namespace tombo::broker
