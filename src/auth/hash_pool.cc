@@ -34,7 +34,8 @@ void HashPool::run() noexcept {
     answer->connection = job->connection;
     if (!job->file->check(job->user, job->password)) {
       answer->decision.reason = mqtt::Reason::not_authorized;
-      answer->decision.reason_string = "user name or password not accepted";
+      answer->decision.reason_string = kLoginRefused;
+      answer->decision.log_text = job->file->why_refused(job->user);
     }
     OPENSSL_cleanse(job->password.data(), job->password.size());
     reply_(job->shard, std::move(answer));

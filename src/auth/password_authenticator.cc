@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "base/check.h"
 
 namespace tombo::auth {
@@ -51,16 +53,14 @@ std::optional<AuthDecision> PasswordAuthenticator::authenticate(const broker::Co
   if (!info.user_name || file == nullptr) {
     const config::ListenerConfig& listener = logins_->config->listeners[info.listener];
     if (logins_->config->anonymous_allowed(listener)) return AuthDecision{};
-    return AuthDecision{.reason = Reason::not_authorized,
-                        .reason_string = info.user_name ? "no password_file to check the login with"
-                                                        : "anonymous clients are not allowed",
-                        .data = {}};
+    return broker::refusal_without_password_file(info.user_name.has_value());
   }
   // Mosquitto takes an empty password for none, too.
   if (!info.password || info.password->empty()) {
     return AuthDecision{.reason = Reason::not_authorized,
-                        .reason_string = "user name or password not accepted",
-                        .data = {}};
+                        .reason_string = std::string(kLoginRefused),
+                        .data = {},
+                        .log_text = fmt::format("user '{}' gave no password", *info.user_name)};
   }
   HashPool::Job job{.file = file,
                     .user = std::string(*info.user_name),

@@ -75,6 +75,7 @@ Result<PasswordFile> PasswordFile::load(const std::string& path, BadLines bad_li
 Result<PasswordFile> PasswordFile::parse(std::string_view text, const std::string& path,
                                          BadLines bad_lines) {
   PasswordFile file;
+  file.path_ = path;
   CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(&file.seed_), sizeof file.seed_) == 1);
   size_t skipped = 0;
   for (size_t number = 1; !text.empty(); ++number) {
@@ -107,6 +108,11 @@ bool PasswordFile::check(std::string_view user, std::string_view password) const
   const size_t index = known ? found->second : hash64(user, seed_) % hashes_.size();
   const bool equal = matches(hashes_[index], password);
   return known && equal;
+}
+
+std::string PasswordFile::why_refused(std::string_view user) const {
+  return fmt::format("password_file {}: {} user '{}'", path_,
+                     users_.contains(user) ? "wrong password of" : "there is no", user);
 }
 
 }  // namespace tombo::auth

@@ -18,6 +18,9 @@ enum class BadLines : bool {
   skip,    ///< That user is left out, as with Mosquitto 2.0.
 };
 
+/// What every client is told whose login is not accepted, whatever was wrong with it.
+inline constexpr std::string_view kLoginRefused = "user name or password not accepted";
+
 /// Users and their hashed passwords, as mosquitto_passwd writes them: `user:hash` lines; empty
 /// lines and those that begin with `#` do not count; of a user named twice the first line counts.
 /// Immutable, shared by threads.  Bounds: kFileBytesMax, kLineBytesMax, those of password_hash.h.
@@ -39,6 +42,9 @@ class PasswordFile {
   /// another, always the same one for the same name. Not for shards: it computes.
   [[nodiscard]] bool check(std::string_view user, std::string_view password) const;
 
+  /// Why check() said no, for the log only: clients do not learn which users there are.
+  [[nodiscard]] std::string why_refused(std::string_view user) const;
+
   [[nodiscard]] size_t size() const { return hashes_.size(); }
 
   /// What is wrong with the lines that were skipped, for the log; quotes none.
@@ -47,6 +53,7 @@ class PasswordFile {
  private:
   std::map<std::string, size_t, std::less<>> users_;  // Index in hashes_.
   std::vector<PasswordHash> hashes_;
+  std::string path_;
   uint64_t seed_ = 0;
   std::vector<std::string> warnings_;
 };

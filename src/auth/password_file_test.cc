@@ -123,6 +123,13 @@ class PasswordFileOnDisk : public testing::Test {
   std::string path;
 };
 
+TEST(PasswordFile, says_in_the_log_which_part_of_a_login_was_wrong) {
+  const Result<PasswordFile> file = PasswordFile::parse("anna:" + std::string(kHash) + "\n", "pw");
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->why_refused("anna"), "password_file pw: wrong password of user 'anna'");
+  EXPECT_EQ(file->why_refused("bert"), "password_file pw: there is no user 'bert'");
+}
+
 TEST_F(PasswordFileOnDisk, is_read) {
   std::ofstream(path) << "anna:" << kHash << "\n";
   const Result<PasswordFile> file = PasswordFile::load(path, BadLines::refuse);

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
 
 #include "base/check.h"
 #include "base/ring.h"
@@ -26,6 +29,7 @@ class AckQueue {
     bool asked = false;     ///< were shards asked at all?
     bool received = false;  ///< its QoS 2 id stands in Session::received and is counted there
     mqtt::Reason reason = mqtt::Reason::success;
+    std::unique_ptr<std::string> why{};  ///< the reason in words
   };
 
   [[nodiscard]] bool empty() const { return places_.empty(); }
@@ -38,7 +42,7 @@ class AckQueue {
   /// Opens a place that `remaining` shards must settle; returns its number for settle().
   uint32_t open(Place place) {
     received_ += place.received ? 1 : 0;
-    places_.push_back(place);
+    places_.push_back(std::move(place));
     return first_ + static_cast<uint32_t>(places_.size()) - 1;
   }
 

@@ -1,5 +1,7 @@
 #include "broker/ack_queue.h"
 
+#include <utility>
+
 #include <gtest/gtest.h>
 
 namespace tombo::broker {
@@ -70,7 +72,7 @@ TEST(AckQueue, counts_what_is_counted_nowhere_else) {
   const uint32_t first = queue.open(place(1, 1));
   AckQueue::Place exactly_once = place(2, 1);
   exactly_once.received = true;
-  const uint32_t second = queue.open(exactly_once);
+  const uint32_t second = queue.open(std::move(exactly_once));
   EXPECT_EQ(queue.size(), 2U);
   EXPECT_EQ(queue.counted(), 1U);
   queue.settle(first, false);

@@ -40,6 +40,7 @@ struct TopicAliases {
 struct PendingSubscribe {
   mqtt::PacketId packet_id{};
   Buffer reasons{};
+  std::string why{};     ///< the first refusal of them in words
   uint32_t request = 0;  ///< number in GroupUpdate and GroupJoined
   uint32_t remaining = 0;
 };
@@ -94,13 +95,14 @@ struct Connection {
   bool blocked : 1 = false;  ///< the socket did not take all of the last write
   bool problem_information : 1 = true;
   bool bridge : 1 = false;
-  bool will_wanted : 1 = true;   ///< cleared by a normal DISCONNECT
-  bool holds_place : 1 = false;  ///< one of global_max_connections
-  bool counted : 1 = false;      ///< in Stats::connected
-  bool moved : 1 = false;        ///< its CONNECT was read on another shard already
-  bool is_proxied : 1 = false;   ///< its PROXY header has not come
-  bool retain_in : 1 = true;     ///< Retain Available, as promised
-  uint8_t max_qos_in : 2 = 2;    ///< Maximum QoS, as promised
+  bool will_wanted : 1 = true;     ///< cleared by a normal DISCONNECT
+  bool holds_place : 1 = false;    ///< one of global_max_connections
+  bool counted : 1 = false;        ///< in Stats::connected
+  bool authenticated : 1 = false;  ///< has proved who it is
+  bool moved : 1 = false;          ///< its CONNECT was read on another shard already
+  bool is_proxied : 1 = false;     ///< its PROXY header has not come
+  bool retain_in : 1 = true;       ///< Retain Available, as promised
+  uint8_t max_qos_in : 2 = 2;      ///< Maximum QoS, as promised
 
   /// Why reading is stopped; bits of `paused_for`.
   enum Pause : uint16_t {

@@ -15,6 +15,7 @@
 #include "broker/connection.h"
 #include "broker/delivery.h"
 #include "broker/orphaned_acks.h"
+#include "broker/refusal.h"
 #include "broker/retained.h"
 #include "broker/session_table.h"
 #include "broker/shared_group.h"
@@ -82,6 +83,13 @@ class Core {
   struct SubscriptionFacts {
     uint8_t options = 0;
     uint32_t subscription_id = 0;
+  };
+
+  /// What the entries of one SUBSCRIBE have in common.
+  struct SubscribeContext {
+    uint32_t subscription_id = 0;
+    uint32_t request = 0;
+    std::string why{};  ///< the first refusal in words
   };
 
   struct GroupMembership {
@@ -162,7 +170,10 @@ class Core {
   bool check_keep_alive(Peer peer, const mqtt::Connect& packet);
   void refuse_malformed_connect(Peer peer, const mqtt::Connect& packet, const mqtt::Malformed& why);
   void refuse_version(Peer peer, const mqtt::Connect& packet);
-  void refuse(Peer peer, const mqtt::Connect& connect, mqtt::Reason reason, std::string_view why);
+  void refuse(Peer peer, const mqtt::Connect& connect, mqtt::Reason reason, std::string_view why,
+              std::string_view why_in_log = {});
+  void answer_refusal(Peer peer, const mqtt::Connect& connect, mqtt::Reason reason,
+                      std::string_view why);
   void move_home(Peer peer, ShardId to, const mqtt::Frame& frame);
   std::string generate_client_id(std::string_view prefix);
 
@@ -189,13 +200,14 @@ class Core {
   bool resolve_alias(Peer peer, mqtt::Publish& packet);
   bool check_publish(Peer peer, const mqtt::Publish& packet);
   mqtt::Reason publish_verdict(Session& session, const mqtt::Publish& packet,
-                               std::string_view topic);
-  void refuse_publish(Peer peer, const mqtt::Publish& packet, mqtt::Reason reason);
+                               std::string_view topic, std::string& why);
+  void refuse_publish(Peer peer, const mqtt::Publish& packet, mqtt::Reason reason,
+                      std::string_view why);
   bool admit_window(Peer peer, const Session& session);
   void remember_received(Session& session, mqtt::PacketId id);
-  void owe(Peer peer, const mqtt::Publish& packet, mqtt::Reason reason);
+  void owe(Peer peer, const mqtt::Publish& packet, mqtt::Reason reason, std::string_view why = {});
   void flush_acks(Peer peer);
-  void send_ack(Peer peer, mqtt::PacketType type, mqtt::PacketId id, mqtt::Reason reason);
+  void send_ack(Peer peer, const mqtt::Acknowledgement& packet, std::string_view why = {});
 
   // router.cc
   void publish(const SharedRef<const mqtt::Message>& message);
@@ -212,7 +224,6 @@ class Core {
   void collect_session(const Subscriber& subscriber, const mqtt::Message& message);
   void deliver_to(const Match& match, const SharedRef<const mqtt::Message>& message,
                   Delivered& result);
-  bool may(Session& session, Access access, std::string_view topic);
   std::optional<mqtt::MessageSource> source_to_keep(const Session& session, bool retain) const;
   bool source_may_write(const mqtt::Message& message) const;
   mqtt::Qos delivery_qos(mqtt::Qos published, mqtt::Qos subscribed) const;
@@ -220,6 +231,22 @@ class Core {
   void settle(AckToken token, const Delivered& result);
   void settle_now(AckToken token, bool matched);
   void on_committed(uint64_t number);
+
+  // refusal.cc
+  bool may(Session& session, Refused what, std::string_view topic, std::string* why = nullptr);
+  std::string text_for_client(const Connection& connection, Refused what,
+                              const Explanation& why) const;
+  void refused(Session& session, Refused what, std::string_view topic, std::string_view why);
+  void count_refused(Refused what);
+  LoggedRefusals::Say say_refused(Session& session, uint64_t cause);
+  void log_refused(const Session& session, Refused what, std::string_view topic,
+                   std::string_view why);
+  void log_dangerous_name(Session& session);
+  void log_refused_connect(const Connection& connection, const mqtt::Connect& packet,
+                           std::string_view why);
+  bool explains(const Connection& connection) const;
+  mqtt::Properties reason_string(const Connection& connection, std::string_view why,
+                                 Buffer& storage) const;
 
   // queues.cc
   uint32_t window(const Connection& connection) const;
@@ -239,7 +266,7 @@ class Core {
   void on_subscribe(Peer peer, const mqtt::Frame& frame);
   void on_unsubscribe(Peer peer, const mqtt::Frame& frame);
   mqtt::Reason subscribe_one(Session& session, const mqtt::Subscription& entry,
-                             uint32_t subscription_id, uint32_t request);
+                             SubscribeContext& context);
   std::string mounted_filter(std::string_view filter, const Connection& connection) const;
   bool add_subscription(SessionId id, Session& session, std::string_view filter,
                         SubscriptionFacts facts);
@@ -373,6 +400,7 @@ class Core {
   std::vector<Match> matches_;
   std::vector<std::vector<uint32_t>> more_ids_;
   std::vector<std::unique_ptr<Buffer>> spare_buffers_;
+  RecentRefusals recent_refusals_;
   uint64_t match_stamp_ = 0;
   uint32_t publish_sequence_ = 0;  ///< of messages published by clients of this shard
   Bytes rest_behind_connect_;      ///< what came with a CONNECT that is being handled
@@ -382,6 +410,8 @@ class Core {
   bool shutting_down_ = false;
 };
 
+/// Why a publish to one is refused.
+inline constexpr std::string_view kBrokerTopic = "only the broker itself publishes below $SYS";
 /// Topics that only the broker itself writes: $SYS, but not the state of bridges.
 bool is_broker_topic(std::string_view topic);
 

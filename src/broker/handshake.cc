@@ -80,7 +80,9 @@ bool Core::take_peer_name(Peer peer, mqtt::Connect& packet) {
   const std::string* name = peer.connection.peer_name.get();
   if (name == nullptr || !mqtt::valid_utf8(*name)) {
     refuse(peer, packet, Reason::bad_user_name_or_password,
-           "no user name in the certificate of the client");
+           "no user name in the certificate of the client",
+           "no user name in the certificate of the client (use_identity_as_username, "
+           "use_subject_as_username)");
     return false;
   }
   packet.user_name = *name;
@@ -95,7 +97,10 @@ void Core::refuse_version(Peer peer, const mqtt::Connect& packet) {
   const auto level = static_cast<uint8_t>(packet.protocol_level & ~mqtt::kBridgeBit);
   const bool v3 = level == 3 || level == 4 || (level != 5 && config().is_v2_0());
   peer.connection.version = v3 ? Version::v3_1_1 : Version::v5;
-  refuse(peer, packet, Reason::unsupported_protocol_version, "protocol version not supported");
+  const bool known = level >= 3 && level <= 5;
+  refuse(peer, packet, Reason::unsupported_protocol_version, "protocol version not supported",
+         fmt::format("protocol version {} is {}", level,
+                     known ? "not among accept_protocol_versions" : "not known"));
 }
 
 void Core::refuse_malformed_connect(Peer peer, const mqtt::Connect& packet,
@@ -109,22 +114,30 @@ void Core::refuse_malformed_connect(Peer peer, const mqtt::Connect& packet,
       packet.protocol_level == 5 && packet.protocol_name == "MQTT" && !config().is_v2_0();
   if (answered) {
     peer.connection.version = Version::v5;
-    return refuse(peer, packet, why.reason, why.why);
+    return answer_refusal(peer, packet, why.reason, why.why);
   }
+  ++stats_.connects_refused;
   log_ending(peer.connection, cause_of(why.reason), "");
   start_closing(peer);
 }
 
+/// `why` is for the client, which is not known yet; the log may say more.
+void Core::refuse(Peer peer, const mqtt::Connect& connect, Reason reason, std::string_view why,
+                  std::string_view why_in_log) {
+  log_refused_connect(peer.connection, connect, why_in_log.empty() ? why : why_in_log);
+  answer_refusal(peer, connect, reason, why);
+}
+
 /// CONNACK with an error, then the end [MQTT-3.2.2-7].
-void Core::refuse(Peer peer, const mqtt::Connect& connect, Reason reason, std::string_view why) {
+void Core::answer_refusal(Peer peer, const mqtt::Connect& connect, Reason reason,
+                          std::string_view why) {
   Connection& connection = peer.connection;
+  ++stats_.connects_refused;
   mqtt::Connack packet;
   packet.reason = reason;
   Buffer properties;
-  if (connection.version == Version::v5 && connection.problem_information && !why.empty() &&
-      reason != Reason::unsupported_protocol_version) {
-    mqtt::PropertyWriter(properties).text(PropertyId::reason_string, why);
-    packet.properties = mqtt::Properties(properties);
+  if (reason != Reason::unsupported_protocol_version) {
+    packet.properties = reason_string(connection, why, properties);
   }
   const unsigned code =
       connection.version == Version::v5 ? mqtt::value(reason) : mqtt::connack_v3(reason);
@@ -179,17 +192,20 @@ bool Core::check_will(Peer peer, const mqtt::Connect& packet) {
     return false;
   }
   if (packet.will->retain && !config().retain_available) {
-    refuse(peer, packet, Reason::retain_not_supported, "will retain");  // [MQTT-3.2.2-13]
+    refuse(peer, packet, Reason::retain_not_supported, "will retain",
+           "the will is retained, and retain_available is false");  // [MQTT-3.2.2-13]
     return false;
   }
   const size_t mounted =
       listener(peer.connection.listener).mount_point.size() + packet.will->topic.size();
   if (mounted > mqtt::kStringBytesMax) {
-    refuse(peer, packet, Reason::topic_name_invalid, "will topic too long below the mount point");
+    refuse(peer, packet, Reason::topic_name_invalid, "will topic too long below the mount point",
+           "will topic too long below mount_point");
     return false;
   }
   if (packet.will->topic.starts_with("$CONTROL/")) {
-    refuse(peer, packet, Reason::not_authorized, "will topic is the broker's own");
+    refuse(peer, packet, Reason::not_authorized, "will topic is the broker's own",
+           "will topic begins with $CONTROL/");
     return false;
   }
   const bool text = packet.will->properties.number(PropertyId::payload_format_indicator) == 1U;
@@ -217,14 +233,18 @@ bool Core::choose_client_id(Peer peer, const mqtt::Connect& packet, std::string&
                          (packet.version == Version::v5 ||
                           (packet.version == Version::v3_1_1 && packet.clean_start));
     if (!allowed) {
-      refuse(peer, packet, Reason::client_identifier_not_valid, "empty client identifier");
+      refuse(peer, packet, Reason::client_identifier_not_valid, "empty client identifier",
+             config().zero_length_clientid_allowed(from)
+                 ? "empty client identifier in MQTT 3.1, or without clean session"
+                 : "empty client identifier, and allow_zero_length_clientid is false");
       return false;
     }
     client_id = generate_client_id(config().auto_id_prefix_for(from));
     return true;
   }
   if (!client_id.starts_with(config().clientid_prefixes)) {
-    refuse(peer, packet, Reason::not_authorized, "client identifier without the prefix asked for");
+    refuse(peer, packet, Reason::not_authorized, "client identifier without the prefix asked for",
+           "client identifier does not begin with clientid_prefixes");
     return false;
   }
   return true;

@@ -38,6 +38,8 @@ inline constexpr size_t kReplaysActive = 64;
 inline constexpr size_t kReplayHeldMax = 1000;
 /// Topics remembered while a page of a replay is under way; beyond it the replay starts anew.
 inline constexpr size_t kReplaySeenMax = 4096;
+/// Bytes of a topic or a cause in the log line of a refusal, and of a reason string.
+inline constexpr size_t kRefusalTextMax = 512;
 /// QoS 2 packet ids of a v3 client that were not released; v5 has the receive maximum.
 inline constexpr size_t kReceivedMax = 65'535;
 

@@ -14,8 +14,13 @@ using mqtt::Reason;
 void Core::log_in(Peer peer, const mqtt::Frame& frame, const mqtt::Connect& packet,
                   std::string_view client_id, bool assigned) {
   if (const std::optional<AuthDecision> decision = ask_for_login(peer, packet, client_id)) {
-    if (decision->reason == Reason::success) return accept(peer, packet, client_id, assigned);
-    return refuse(peer, packet, decision->reason, decision->reason_string);
+    if (decision->reason == Reason::success) {
+      // Nobody was asked anything, unless there is a certificate.
+      peer.connection.authenticated =
+          listener(peer.connection.listener).user_name_from_certificate();
+      return accept(peer, packet, client_id, assigned);
+    }
+    return refuse(peer, packet, decision->reason, decision->reason_string, decision->log_text);
   }
   const uint8_t* begin = frame.body.data() - frame.header_size;
   peer.connection.login = std::make_unique<PendingLogin>(PendingLogin{
@@ -35,11 +40,7 @@ std::optional<AuthDecision> Core::ask_for_login(Peer peer, const mqtt::Connect& 
   if (listener(connection.listener).user_name_from_certificate()) return AuthDecision{};
   if (setup_.authenticator == nullptr) {
     if (config().anonymous_allowed(listener(connection.listener))) return AuthDecision{};
-    return AuthDecision{.reason = Reason::not_authorized,
-                        .reason_string = packet.user_name
-                                             ? "no password_file to check the login with"
-                                             : "anonymous clients are not allowed",
-                        .data = {}};
+    return refusal_without_password_file(packet.user_name.has_value());
   }
   const ConnectInfo info{
       .client_id = client_id,
@@ -70,8 +71,9 @@ void Core::on_login_decided(Peer peer, const AuthDecision& decision) {
     return refuse(peer, packet, Reason::server_unavailable, "the server is shutting down");
   }
   if (decision.reason != Reason::success) {
-    return refuse(peer, packet, decision.reason, decision.reason_string);
+    return refuse(peer, packet, decision.reason, decision.reason_string, decision.log_text);
   }
+  connection.authenticated = true;
   accept(peer, packet, login->client_id, login->assigned);
   go_on(peer.id);
 }

@@ -94,8 +94,9 @@ void Core::on_puback(Peer peer, Session& session, const mqtt::Acknowledgement& p
 void Core::on_pubrec(Peer peer, Session& session, const mqtt::Acknowledgement& packet) {
   const auto index = inflight_index(session, packet.packet_id);
   if (!index) {
-    return send_ack(peer, PacketType::pubrel, packet.packet_id,
-                    Reason::packet_identifier_not_found);
+    return send_ack(peer, {.type = PacketType::pubrel,
+                           .packet_id = packet.packet_id,
+                           .reason = Reason::packet_identifier_not_found});
   }
   Delivery& delivery = session.inflight[*index];
   if (delivery.qos() != Qos::exactly_once) {
@@ -116,14 +117,15 @@ void Core::on_pubrec(Peer peer, Session& session, const mqtt::Acknowledgement& p
   }
   delivery.set_state(Delivery::State::wait_for_pubcomp);
   delivery.sent_before = 0;  // this PUBREL is the one of this connection
-  send_ack(peer, PacketType::pubrel, packet.packet_id, Reason::success);
+  send_ack(peer, {.type = PacketType::pubrel, .packet_id = packet.packet_id});
 }
 
 void Core::on_pubrel(Peer peer, Session& session, const mqtt::Acknowledgement& packet) {
   const bool known = forget_received(session, packet.packet_id);
   // [MQTT-4.3.3-11] v3 clients get PUBCOMP in any case.
-  send_ack(peer, PacketType::pubcomp, packet.packet_id,
-           known ? Reason::success : Reason::packet_identifier_not_found);
+  send_ack(peer, {.type = PacketType::pubcomp,
+                  .packet_id = packet.packet_id,
+                  .reason = known ? Reason::success : Reason::packet_identifier_not_found});
 }
 
 bool Core::forget_received(Session& session, mqtt::PacketId id) {

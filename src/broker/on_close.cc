@@ -121,10 +121,7 @@ void Core::end(Peer peer, Reason reason, std::string_view why) {
     Buffer properties;
     // [MQTT-3.1.2-29] asks for silence only in packets other than CONNACK and DISCONNECT, but a
     // client that wants no problem information is spared it here too.
-    if (connection.problem_information && !why.empty()) {
-      mqtt::PropertyWriter(properties).text(PropertyId::reason_string, why);
-      packet.properties = mqtt::Properties(properties);
-    }
+    packet.properties = reason_string(connection, why, properties);
     Buffer bytes;
     mqtt::encode(packet, connection.version, bytes);
     if (connection.packet_size_max != 0 && bytes.size() > connection.packet_size_max) {
@@ -292,8 +289,10 @@ void Core::publish_will(Session& session) {
   const std::unique_ptr<StoredWill> will = std::exchange(session.will, nullptr);
   if (will == nullptr) return;
   const mqtt::Message& message = *will->message;
-  if (is_broker_topic(message.topic())) return;
-  if (!may(session, Access::write, message.topic())) return;
+  if (is_broker_topic(message.topic())) {
+    return refused(session, Refused::will, message.topic(), kBrokerTopic);
+  }
+  if (!may(session, Refused::will, message.topic())) return;
   if (!will->has_expiry) return publish(will->message);
   publish(
       mqtt::Message::make({.topic = message.topic(),

@@ -64,8 +64,9 @@ void Core::on_publish(Peer peer, const mqtt::Frame& frame) {
   std::string mounted;
   std::string_view topic = packet.topic;
   if (!mount_point.empty()) topic = mounted = mount_point + std::string(topic);
-  const Reason verdict = publish_verdict(session, packet, topic);
-  if (verdict != Reason::success) return refuse_publish(peer, packet, verdict);
+  std::string why;
+  const Reason verdict = publish_verdict(session, packet, topic, why);
+  if (verdict != Reason::success) return refuse_publish(peer, packet, verdict, why);
   if (packet.qos == Qos::exactly_once) remember_received(session, packet.packet_id);
 
   mqtt::MessageParts parts{.topic = topic,
@@ -136,32 +137,46 @@ bool Core::check_publish(Peer peer, const mqtt::Publish& packet) {
   return true;
 }
 
-/// What is answered with a reason while the connection lives on.
-Reason Core::publish_verdict(Session& session, const mqtt::Publish& packet,
-                             std::string_view topic) {
-  if (is_broker_topic(topic) || topic.starts_with("$share/")) return Reason::not_authorized;
-  if (topic.size() > mqtt::kStringBytesMax) return Reason::topic_name_invalid;  // mount point added
-  if (!may(session, Access::write, topic)) return Reason::not_authorized;
+/// What is answered with a reason while the connection lives on. `why` becomes the reason in words
+/// for the client.
+Reason Core::publish_verdict(Session& session, const mqtt::Publish& packet, std::string_view topic,
+                             std::string& why) {
+  const auto refuse = [&](Reason reason, std::string_view cause) {
+    refused(session, Refused::publish, topic, cause);
+    why = cause;
+    return reason;
+  };
+  if (is_broker_topic(topic)) return refuse(Reason::not_authorized, kBrokerTopic);
+  if (topic.starts_with("$share/")) {
+    return refuse(Reason::not_authorized, "nothing is published below $share");
+  }
+  if (topic.size() > mqtt::kStringBytesMax) {
+    return refuse(Reason::topic_name_invalid, "topic too long below the mount point");
+  }
+  if (!may(session, Refused::publish, topic, &why)) return Reason::not_authorized;
   const uint32_t limit = config().message_size_limit;
   // [MQTT-3.4.2-1] Mosquitto says "packet too large", which PUBACK and PUBREC cannot.
-  if (limit != 0 && packet.payload.size() > limit) return Reason::quota_exceeded;
+  if (limit != 0 && packet.payload.size() > limit) {
+    return refuse(Reason::quota_exceeded, "payload over message_size_limit");
+  }
   if (!packet.properties.empty() &&
       packet.properties.number(PropertyId::payload_format_indicator) == 1U &&
       !mqtt::well_formed_utf8(as_text(packet.payload))) {
-    return Reason::payload_format_invalid;
+    return refuse(Reason::payload_format_invalid, "payload is not UTF-8");
   }
   const uint64_t memory = config().memory_limit / setup_.shards;
   // An empty payload may pass the limit: it is how clients clear retained messages.
   if (memory != 0 && !packet.payload.empty() &&
       held_bytes_ + retained_.bytes() + packet.payload.size() > memory) {
-    return Reason::quota_exceeded;
+    return refuse(Reason::quota_exceeded, "memory_limit reached");
   }
   return Reason::success;
 }
 
 /// A refused message is answered as if it had been taken, with the reason where v5 allows one; QoS
 /// 0 has no answer.
-void Core::refuse_publish(Peer peer, const mqtt::Publish& packet, Reason reason) {
+void Core::refuse_publish(Peer peer, const mqtt::Publish& packet, Reason reason,
+                          std::string_view why) {
   ++stats_.publish_messages_dropped;
   LOG_TO(log(), LogType::debug, "Denied PUBLISH from {} (d{}, q{}, r{}, m{}, '{}', ... ({} bytes))",
          name_of(peer.connection), packet.dup ? 1 : 0, mqtt::value(packet.qos),
@@ -171,7 +186,7 @@ void Core::refuse_publish(Peer peer, const mqtt::Publish& packet, Reason reason)
     // v3 cannot say no: the handshake is completed.
     remember_received(sessions_.at(peer.connection.session), packet.packet_id);
   }
-  owe(peer, packet, reason);
+  owe(peer, packet, reason, why);
 }
 
 /// [MQTT-3.3.4-9] Is there a place left in the client's window? v5 clients know the receive maximum
@@ -200,18 +215,26 @@ void Core::remember_received(Session& session, mqtt::PacketId id) {
 }
 
 /// Acknowledges a PUBLISH now, or when its elders have been [MQTT-4.6.0-2] [MQTT-4.6.0-3].
-void Core::owe(Peer peer, const mqtt::Publish& packet, Reason reason) {
+void Core::owe(Peer peer, const mqtt::Publish& packet, Reason reason, std::string_view why) {
   AckQueue& acks = peer.connection.acks;
   if (acks.empty()) {
-    return send_ack(peer,
-                    packet.qos == Qos::at_least_once ? PacketType::puback : PacketType::pubrec,
-                    packet.packet_id, reason);
+    return send_ack(
+        peer,
+        {.type = packet.qos == Qos::at_least_once ? PacketType::puback : PacketType::pubrec,
+         .packet_id = packet.packet_id,
+         .reason = reason},
+        why);
   }
   // Of QoS 2 messages only those that v5 clients are refused are not remembered.
   const bool received = packet.qos == Qos::exactly_once &&
                         (peer.connection.version != Version::v5 || !mqtt::is_error(reason));
-  acks.open(
-      {.packet_id = packet.packet_id, .qos = packet.qos, .received = received, .reason = reason});
+  acks.open({.packet_id = packet.packet_id,
+             .qos = packet.qos,
+             .received = received,
+             .reason = reason,
+             .why = why.empty() || !explains(peer.connection)
+                        ? nullptr
+                        : std::make_unique<std::string>(mqtt::utf8_prefix(why, kRefusalTextMax))});
 }
 
 /// Sends what is settled at the front of the queue.
@@ -224,8 +247,11 @@ void Core::flush_acks(Peer peer) {
     if (reason == Reason::success && !place.matched && place.asked) {
       reason = Reason::no_matching_subscribers;
     }
-    send_ack(peer, place.qos == Qos::at_least_once ? PacketType::puback : PacketType::pubrec,
-             place.packet_id, reason);
+    send_ack(peer,
+             {.type = place.qos == Qos::at_least_once ? PacketType::puback : PacketType::pubrec,
+              .packet_id = place.packet_id,
+              .reason = reason},
+             place.why != nullptr ? std::string_view(*place.why) : std::string_view());
   }
   if (acks.size() < AckQueue::kPlacesMax / 2 &&
       (peer.connection.paused_for & Connection::pause_acks) != 0) {
@@ -233,14 +259,25 @@ void Core::flush_acks(Peer peer) {
   }
 }
 
-void Core::send_ack(Peer peer, PacketType type, mqtt::PacketId id, Reason reason) {
+/// The reason goes along in words if the client takes so large a packet.
+void Core::send_ack(Peer peer, const mqtt::Acknowledgement& packet, std::string_view why) {
   Connection& connection = peer.connection;
-  if (connection.version != Version::v5) reason = Reason::success;
+  const PacketType type = packet.type;
+  const mqtt::PacketId id = packet.packet_id;
+  const Reason reason = connection.version == Version::v5 ? packet.reason : Reason::success;
   LOG_TO(log(), LogType::debug, "Sending {} to {} (m{}, rc{})", mqtt::name(type),
          name_of(connection), id.value(), mqtt::value(reason));
   if (type == PacketType::pubrec && mqtt::is_error(reason)) {
     // [MQTT-4.3.3-9] A refused id is free again.
     forget_received(sessions_.at(connection.session), id);
+  }
+  Buffer properties;
+  mqtt::Acknowledgement whole = packet;
+  whole.properties = reason_string(connection, why, properties);
+  if (!whole.properties.empty()) {
+    Buffer bytes;
+    mqtt::encode(whole, connection.version, bytes);
+    if (send_sized(peer, bytes)) return;  // [MQTT-3.4.2-2] [MQTT-3.5.2-2]
   }
   Buffer& out = control(peer);
   const size_t size = out.size() + (reason == Reason::success ? 4U : 5U);

@@ -34,11 +34,14 @@ void Core::on_subscribe(Peer peer, const mqtt::Frame& frame) {
   if (subscribing == nullptr) subscribing = std::make_unique<std::vector<PendingSubscribe>>();
   subscribing->push_back({.packet_id = packet.packet_id, .request = request, .remaining = 1});
   Buffer reasons;
+  SubscribeContext context{.subscription_id = subscription_id, .request = request};
   mqtt::Subscription entry;
   while (packet.filters.next(entry)) {
-    reasons.push_back(mqtt::value(subscribe_one(session, entry, subscription_id, request)));
+    reasons.push_back(mqtt::value(subscribe_one(session, entry, context)));
   }
-  find_subscribing(connection, request)->reasons = std::move(reasons);
+  PendingSubscribe& answer = *find_subscribing(connection, request);
+  answer.reasons = std::move(reasons);
+  answer.why = std::move(context.why);
   subscribe_step(session, request);
   if (subscribing != nullptr && subscribing->size() >= kSubscribingMax) {
     set_reading(peer, Connection::pause_subscribe, true);
@@ -46,7 +49,9 @@ void Core::on_subscribe(Peer peer, const mqtt::Frame& frame) {
 }
 
 Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
-                           uint32_t subscription_id, uint32_t request) {
+                           SubscribeContext& context) {
+  const uint32_t subscription_id = context.subscription_id;
+  const uint32_t request = context.request;
   const SessionId id = sessions_.find(session.client_id);
   Connection& connection = connections_.at(session.connection);
   bool waits = false;
@@ -61,8 +66,11 @@ Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
   LOG_TO(log(), LogType::subscribe, "{} {} {}", session.client_id, mqtt::value(options.qos),
          entry.filter);
   const std::string filter = mounted_filter(entry.filter, connection);
-  if (!may(session, Access::subscribe, filter)) {
-    return connection.version == Version::v5 ? Reason::not_authorized : Reason::unspecified_error;
+  if (!may(session, Refused::subscribe, filter, context.why.empty() ? &context.why : nullptr)) {
+    if (connection.version == Version::v5) return Reason::not_authorized;
+    // 3.1 has no code for it: as in Mosquitto the answer is a QoS, although nothing will come.
+    return connection.version == Version::v3_1_1 ? Reason::unspecified_error
+                                                 : static_cast<Reason>(options.qos);
   }
   if (mqtt::is_shared(filter)) {
     const std::string_view name = std::string_view(filter).substr(sizeof("$share/") - 1);
@@ -222,7 +230,13 @@ void Core::send_suback(Peer peer, PacketType type, const PendingSubscribe& answe
   packet.type = type;
   packet.packet_id = answer.packet_id;
   packet.reasons = answer.reasons;
+  Buffer properties;
+  packet.properties = reason_string(connection, answer.why, properties);
   Buffer bytes;
+  mqtt::encode(packet, connection.version, bytes);
+  if (send_sized(peer, bytes) || packet.properties.empty()) return;
+  packet.properties = {};  // [MQTT-3.9.2-1]
+  bytes.clear();
   mqtt::encode(packet, connection.version, bytes);
   send_sized(peer, bytes);
 }

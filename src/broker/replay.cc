@@ -185,7 +185,8 @@ void Core::on_replay_page(mail::ReplayPage& page) {
   for (auto& message : page.messages) {
     const uint64_t topic = hash64(message->topic(), setup_.hash_seed);
     if (std::find(replay->seen.begin(), replay->seen.end(), topic) != replay->seen.end()) continue;
-    if (!may(*session, Access::read, message->topic()) || !source_may_write(*message)) continue;
+    if (!may(*session, Refused::delivery, message->topic()) || !source_may_write(*message))
+      continue;
     if (options.no_local && message->origin() == session->client_hash) continue;
     if (!replay->own_filter && subscriptions_to(page.to, message->topic()) == 0) continue;
     if (comes_live(*session, *replay, *message)) continue;

@@ -32,7 +32,7 @@ std::optional<bool> Core::route(const SharedRef<const Message>& message, Peer* p
     if (place.remaining == 0) return false;
     place.asked = true;
     token = {.connection = publisher->id,
-             .place = publisher->connection.acks.open(place),
+             .place = publisher->connection.acks.open(std::move(place)),
              .shard = setup_.shard};
   }
   if (message->retain()) {
@@ -199,26 +199,11 @@ void Core::collect_session(const Subscriber& subscriber, const Message& message)
 void Core::deliver_to(const Match& match, const SharedRef<const Message>& message,
                       Delivered& result) {
   Session& session = *sessions_.at_index(match.session);
-  if (!may(session, Access::read, message->topic())) return;
+  if (!may(session, Refused::delivery, message->topic())) return;
   result.matched = true;
   Delivery delivery = make_delivery(match, message);
   const bool durable = !session.clean && delivery.qos() != Qos::at_most_once;
   if (enqueue(session, std::move(delivery)) && durable && keeps()) result.stored = true;
-}
-
-bool Core::may(Session& session, Access access, std::string_view topic) {
-  if (setup_.authorizer == nullptr) return true;
-  const Decision decision = setup_.authorizer->decide(
-      {session.client_id, session.user_name, session.listener}, access, topic);
-  if (decision.is_allowed()) return true;
-  // Mosquitto says it for every message.
-  if (decision.outcome == Outcome::dangerous_name && !std::exchange(session.danger_logged, true)) {
-    const bool in_user_name = session.user_name.find_first_of("+#") != std::string::npos;
-    LOG_TO(log(), LogType::notice, "ACL denying access to client with dangerous {} \"{}\"",
-           in_user_name ? "username" : "client id",
-           in_user_name ? session.user_name : session.client_id);
-  }
-  return false;
 }
 
 /// A retained message remembers who it is from where that is asked for when it is replayed.

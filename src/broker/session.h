@@ -10,6 +10,7 @@
 #include "base/timer_wheel.h"
 #include "broker/delivery.h"
 #include "broker/ids.h"
+#include "broker/refusal.h"
 #include "broker/topic_tree.h"
 #include "mqtt/types.h"
 
@@ -98,8 +99,9 @@ struct Session {
   uint32_t stamp_slot = 0;
   uint32_t next_request = 0;  ///< numbers replays and joins
   mqtt::PacketId last_packet_id;
-  bool ids_passed = false;     ///< an id under way was skipped: `inflight` is not in id order
-  bool drop_logged = false;    ///< "messages dropped" is said once per congestion
+  bool ids_passed = false;   ///< an id under way was skipped: `inflight` is not in id order
+  bool drop_logged = false;  ///< "messages dropped" is said once per congestion
+  std::unique_ptr<LoggedRefusals> refusals;
   bool danger_logged = false;  ///< its name was refused, which is said once
   bool clean = true;           ///< ends with its connection
   bool stored = false;         ///< the store knows it

@@ -218,7 +218,7 @@ bool Core::deliver_from_group(mail::GroupDeliver& from) {
     }
     return false;
   }
-  if (!may(*session, Access::read, from.message->topic())) return false;
+  if (!may(*session, Refused::delivery, from.message->topic())) return false;
   const mqtt::SubscribeOptions options = unpack(from.options);
   Delivery delivery;
   delivery.qos_bits = mqtt::value(delivery_qos(from.message->qos(), options.qos)) & 3U;

@@ -17,6 +17,10 @@ void Stats::add(const Stats& other) {
   sockets_opened += other.sockets_opened;
   connections_accepted += other.connections_accepted;
   clients_expired += other.clients_expired;
+  connects_refused += other.connects_refused;
+  publishes_refused += other.publishes_refused;
+  subscribes_refused += other.subscribes_refused;
+  deliveries_refused += other.deliveries_refused;
   for (size_t i = 0; i < packets_received.size(); ++i) {
     packets_received[i] += other.packets_received[i];
     packets_sent[i] += other.packets_sent[i];

@@ -21,6 +21,10 @@ struct Stats {
   uint64_t sockets_opened = 0;
   uint64_t connections_accepted = 0;  ///< CONNECTs that were let in
   uint64_t clients_expired = 0;
+  uint64_t connects_refused = 0;
+  uint64_t publishes_refused = 0;  ///< wills included
+  uint64_t subscribes_refused = 0;
+  uint64_t deliveries_refused = 0;
   std::array<uint64_t, 16> packets_received{};  ///< by packet type
   std::array<uint64_t, 16> packets_sent{};
 

@@ -148,6 +148,7 @@ struct ListenerConfig {
 struct Config {
   // Of tombo's own.
   Compatibility compatibility = Compatibility::v2_1;
+  bool explain = true;   ///< Reason strings for v5 clients.
   uint32_t threads = 0;  ///< Shards, at most kThreadsMax; 0 = number of cores.
 
   // Sessions and client ids.

@@ -54,6 +54,11 @@ constexpr Option kOptions[] = {
    "`2.0` or `2.1`: whose defaults, CONNACK, reason codes and log wording the broker shows. Also "
    "`--compatibility` and the environment variable TOMBO_COMPATIBILITY; the command line wins over "
    "the file, the file over the environment."},
+  {"explain", kGlobal, "true", kYes, Since::tombo, kSupported,
+   boolean_option<&Config::explain>(),
+   "Tell v5 clients as reason string why something was refused. Rules of acl_file only to those "
+   "who logged in with a password or certificate, and not below a mount_point. The log says it in "
+   "any case."},
   {"threads", kGlobal, "0 = number of cores", kNo, Since::tombo, kSupported,
    integer_option<&Config::threads, 0, kThreadsMax>(),
    "0 to 63 threads that serve clients. Also `--threads`."},

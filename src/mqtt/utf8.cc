@@ -125,4 +125,12 @@ bool well_formed_utf8(std::string_view text) {
   return scan<Rules{.controls = true, .wildcards = true}>(text);
 }
 
+std::string_view utf8_prefix(std::string_view text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return text;
+  size_t end = bytes_max;
+  // Bytes 10xxxxxx go on with a character.
+  while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xC0U) == 0x80U) --end;
+  return text.substr(0, end);
+}
+
 }  // namespace tombo::mqtt

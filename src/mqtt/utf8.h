@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace tombo::mqtt {
@@ -16,5 +17,9 @@ bool valid_utf8_without_wildcards(std::string_view text);
 /// Well-formed UTF-8 only: for payloads with Payload Format Indicator 1, in which control
 /// characters and U+0000 are data.
 bool well_formed_utf8(std::string_view text);
+
+/// The beginning of `text`, which is well-formed, that takes `bytes_max` at most and ends with a
+/// whole character.
+std::string_view utf8_prefix(std::string_view text, size_t bytes_max);
 
 }  // namespace tombo::mqtt

@@ -111,6 +111,14 @@ TEST(Utf8, keeps_a_byte_order_mark_and_takes_an_empty_text) {
   EXPECT_TRUE(well_formed_utf8(std::string_view("\0", 1)));
 }
 
+TEST(Utf8, cuts_between_characters) {
+  EXPECT_EQ(utf8_prefix("abc", 3), "abc");
+  EXPECT_EQ(utf8_prefix("abc", 2), "ab");
+  EXPECT_EQ(utf8_prefix("a\u20ac", 3), "a");
+  EXPECT_EQ(utf8_prefix("a\u20acb", 4), "a\u20ac");
+  EXPECT_EQ(utf8_prefix("\u20ac", 2), "");
+}
+
 }  // namespace
 
 }  // namespace tombo::mqtt

@@ -29,7 +29,7 @@ TEST(SysTopics, gives_every_topic_first) {
   EXPECT_EQ(values.at("$SYS/broker/retained messages/count"), "0");
   EXPECT_EQ(values.at("$SYS/broker/load/bytes/sent/15min"), "0.00");
   EXPECT_EQ(values.at("$SYS/broker/connections/socket/count"), "0");
-  EXPECT_EQ(values.size(), 2U + 24 + 3 + 27);
+  EXPECT_EQ(values.size(), 2U + 28 + 3 + 27);
 }
 
 TEST(SysTopics, leaves_out_in_2_0_what_came_with_2_1) {
@@ -37,7 +37,7 @@ TEST(SysTopics, leaves_out_in_2_0_what_came_with_2_1) {
   const Values values = update(topics, {});
   EXPECT_FALSE(values.contains("$SYS/broker/packet/out/count"));
   EXPECT_FALSE(values.contains("$SYS/broker/connections/socket/count"));
-  EXPECT_EQ(values.size(), 2U + 21 + 3 + 27);
+  EXPECT_EQ(values.size(), 2U + 25 + 3 + 27);
 }
 
 TEST(SysTopics, then_gives_only_what_has_changed) {

@@ -15,6 +15,7 @@ INTEGERS = [
     "shared_subscriptions/count", "retained messages/count", "messages/received", "messages/sent",
     "bytes/received", "bytes/sent", "publish/bytes/received", "publish/bytes/sent",
     "publish/messages/dropped", "publish/messages/received", "publish/messages/sent",
+    "refused/connect", "refused/publish", "refused/subscribe", "refused/delivery",
 ]
 SINCE_2_1 = ["packet/out/count", "packet/out/bytes", "connections/socket/count"]
 LOADS = [f"load/{name}/{minutes}min" for minutes in (1, 5, 15) for name in (

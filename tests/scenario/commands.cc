@@ -278,6 +278,13 @@ bool Stage::show(const std::string& name, Words words, std::string& error) {
         stats.sessions, stats.connected, stats.subscriptions, stats.shared_subscriptions,
         stats.retained_messages, stats.packets_waiting, stats.publish_messages_dropped,
         stats.clients_expired));
+    const uint64_t refused = stats.connects_refused + stats.publishes_refused +
+                             stats.subscribes_refused + stats.deliveries_refused;
+    if (refused != 0) {
+      world().trace().push_back(fmt::format(
+          "refused: connects={} publishes={} subscribes={} deliveries={}", stats.connects_refused,
+          stats.publishes_refused, stats.subscribes_refused, stats.deliveries_refused));
+    }
   } else if (name == "home") {
     for (const std::string& key : words) {
       trace.push_back(fmt::format("{} is at home on shard {}", key, world().home(key)));

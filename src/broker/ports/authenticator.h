@@ -27,7 +27,25 @@ struct AuthDecision {
   mqtt::Reason reason = mqtt::Reason::success;  ///< continue_authentication asks for AUTH
   std::string reason_string;
   std::string data;  ///< Authentication Data for the client
+  /// Of a refusal: what the log says instead of reason_string, for it may say more, but no secrets.
+  std::string log_text{};
 };
+
+/// Where nothing but allow_anonymous, which is false, decides.
+inline AuthDecision refusal_without_password_file(bool has_user_name) {
+  if (has_user_name) {
+    return {.reason = mqtt::Reason::not_authorized,
+            .reason_string = "no password_file to check the login with",
+            .data = {},
+            .log_text = "no password_file to check the login with, and allow_anonymous is false"};
+  }
+  return {.reason = mqtt::Reason::not_authorized,
+          .reason_string = "anonymous clients are not allowed",
+          .data = {},
+          .log_text =
+              "anonymous clients are not allowed: allow_anonymous is false, as by default "
+              "with a listener"};
+}
 
 /// Decides logins. Called on shards, so it never blocks: what takes time answers by mail.
 /// No authenticator at all: allow_anonymous and nothing else decides.
