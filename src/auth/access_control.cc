@@ -28,14 +28,21 @@ using SharedAclFile = std::shared_ptr<const AclFile>;
 /// Each listener has the acl_file of its own, or all have the same. Bound: that of the files.
 class ListenerRights final : public broker::Authorizer {
  public:
-  explicit ListenerRights(std::vector<SharedAclFile> files) : files_(std::move(files)) {}
+  struct Rights {
+    SharedAclFile file;  ///< null: everything is allowed
+    bool subscribe_check = false;
+  };
+
+  explicit ListenerRights(std::vector<Rights> rights) : rights_(std::move(rights)) {}
 
   [[nodiscard]] Decision decide(const broker::Identity& identity, broker::Access access,
                                 std::string_view topic) const override {
-    const AclFile* file =
-        identity.listener < files_.size() ? files_[identity.listener].get() : nullptr;
-    if (file == nullptr) return {};
-    const AclFile::Verdict verdict = file->check(identity, access, topic);
+    if (identity.listener >= rights_.size()) return {};
+    const Rights& rights = rights_[identity.listener];
+    if (rights.file == nullptr) return {};
+    const AclFile::Verdict verdict = access == broker::Access::subscribe && rights.subscribe_check
+                                         ? rights.file->check_subscribe(identity, topic)
+                                         : rights.file->check(identity, access, topic);
     if (verdict.is_allowed) return {};
     return {verdict.is_dangerous_name ? Outcome::dangerous_name : Outcome::denied,
             verdict.denied_by};
@@ -44,14 +51,14 @@ class ListenerRights final : public broker::Authorizer {
   [[nodiscard]] broker::Explanation explain(const broker::Identity& identity, broker::Access access,
                                             std::string_view topic,
                                             Decision decision) const override {
-    CHECK(identity.listener < files_.size() && files_[identity.listener] != nullptr);
+    CHECK(identity.listener < rights_.size() && rights_[identity.listener].file != nullptr);
     const AclFile::Verdict verdict{.is_dangerous_name = decision.outcome == Outcome::dangerous_name,
                                    .denied_by = decision.line};
-    return files_[identity.listener]->explain(identity, access, topic, verdict);
+    return rights_[identity.listener].file->explain(identity, access, topic, verdict);
   }
 
  private:
-  std::vector<SharedAclFile> files_;  // By listener; null: everything is allowed.
+  std::vector<Rights> rights_;  // By listener.
 };
 
 Result<SharedAclFile> load(const std::string& path, const ReadFile& read) {
@@ -78,7 +85,7 @@ Result<std::string> read_acl_file(const std::string& path) {
 Result<std::shared_ptr<const broker::Authorizer>> load_access_control(const config::Config& config,
                                                                       const ReadFile& read) {
   std::map<std::string, SharedAclFile> known;
-  std::vector<SharedAclFile> files;
+  std::vector<ListenerRights::Rights> rights;
   for (const config::ListenerConfig& listener : config.listeners) {
     const std::string& path = config.acl_file_for(listener);
     SharedAclFile& file = known[path];
@@ -90,12 +97,12 @@ Result<std::shared_ptr<const broker::Authorizer>> load_access_control(const conf
       }
       file = std::move(*loaded);
     }
-    files.push_back(file);
+    rights.push_back({file, config.acl_subscribe_check_for(listener)});
   }
   known.erase("");
   if (known.empty()) return std::shared_ptr<const broker::Authorizer>();
   return std::shared_ptr<const broker::Authorizer>(
-      std::make_shared<const ListenerRights>(std::move(files)));
+      std::make_shared<const ListenerRights>(std::move(rights)));
 }
 
 }  // namespace tombo::auth

@@ -67,6 +67,19 @@ TEST_F(AccessControl, tells_a_dangerous_name_from_others) {
   EXPECT_EQ(decide(0, "c#"), Outcome::dangerous_name);
 }
 
+TEST_F(AccessControl, looks_at_subscriptions_only_where_it_is_told_to) {
+  config.per_listener_settings = true;
+  config.listeners[0].acl_file = config.listeners[1].acl_file = "a";
+  config.listeners[1].acl_subscribe_check = true;
+  files["a"] = "topic read t";
+  const auto rights = *load();
+  EXPECT_TRUE(rights->decide({"c", "", 0}, Access::subscribe, "u").is_allowed());
+  EXPECT_FALSE(rights->decide({"c", "", 1}, Access::subscribe, "u").is_allowed());
+  EXPECT_TRUE(rights->decide({"c", "", 1}, Access::unsubscribe, "u").is_allowed());
+  EXPECT_EQ(rights->explain({"c", "", 1}, Access::subscribe, "u", {Outcome::denied, 0}).rule,
+            "no rule for clients without a user name allows read of any topic of u");
+}
+
 TEST_F(AccessControl, explains_a_denial_by_the_file_of_the_listener) {
   config.per_listener_settings = true;
   config.listeners[0].acl_file = "a";

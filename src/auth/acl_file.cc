@@ -48,14 +48,12 @@ bool is_dangerous(std::string_view name) {
 
 std::string_view wish_of(broker::Access access) {
   switch (access) {
-    case broker::Access::read:
-      return "read of";
     case broker::Access::write:
       return "write to";
+    case broker::Access::read:
     case broker::Access::subscribe:
-      return "subscribe to";
     case broker::Access::unsubscribe:
-      return "unsubscribe from";
+      return "read of";
   }
   return {};
 }
@@ -152,6 +150,20 @@ Result<AclFile> AclFile::parse(std::string_view text, std::string_view name) {
   return file;
 }
 
+/// Asks settles(root) of the client's own section, then of the patterns, until one says true.
+template <class Settles>
+void AclFile::ask_sections(const broker::Identity& identity, Verdict& verdict,
+                           Settles settles) const {
+  if (identity.user_name.empty()) {
+    if (settles(anonymous_)) return;
+  } else if (const auto user = users_.find(identity.user_name); user != users_.end()) {
+    if (settles(user->second)) return;
+  }
+  if (!has_patterns_) return;
+  verdict.is_dangerous_name = is_dangerous(identity.client_id) || is_dangerous(identity.user_name);
+  if (!verdict.is_dangerous_name) settles(patterns_);
+}
+
 AclFile::Verdict AclFile::check(const broker::Identity& identity, broker::Access access,
                                 std::string_view topic) const {
   Verdict verdict;
@@ -159,23 +171,29 @@ AclFile::Verdict AclFile::check(const broker::Identity& identity, broker::Access
     verdict.is_allowed = true;
     return verdict;
   }
+  const AclTree::Names names{.client_id = identity.client_id, .user_name = identity.user_name};
   const auto wanted = static_cast<Rights>(access);
-  const auto settled = [&](AclTree::Root root) {
-    const AclTree::Found found =
-        tree_.find(root, topic, {.client_id = identity.client_id, .user_name = identity.user_name});
+  ask_sections(identity, verdict, [&](AclTree::Root root) {
+    const AclTree::Found found = tree_.find(root, topic, names);
     verdict.nodes_visited += found.nodes_visited;
     verdict.denied_by = found.denied_by;
     verdict.is_allowed = (found.rights & kDenied) == 0 && (found.rights & wanted) != 0;
     return verdict.is_allowed || (found.rights & kDenied) != 0;
-  };
-  if (identity.user_name.empty()) {
-    if (settled(anonymous_)) return verdict;
-  } else if (const auto user = users_.find(identity.user_name); user != users_.end()) {
-    if (settled(user->second)) return verdict;
-  }
-  if (!has_patterns_) return verdict;
-  verdict.is_dangerous_name = is_dangerous(identity.client_id) || is_dangerous(identity.user_name);
-  if (!verdict.is_dangerous_name) settled(patterns_);
+  });
+  return verdict;
+}
+
+AclFile::Verdict AclFile::check_subscribe(const broker::Identity& identity,
+                                          std::string_view filter) const {
+  Verdict verdict;
+  if (const auto shared = mqtt::parse_shared(filter)) filter = shared->filter;
+  const AclTree::Names names{.client_id = identity.client_id, .user_name = identity.user_name};
+  ask_sections(identity, verdict, [&](AclTree::Root root) {
+    verdict.denied_by = tree_.find_covering(root, filter, names).denied_by;
+    if (verdict.denied_by != 0) return true;
+    verdict.is_allowed = tree_.may_overlap(root, filter, kReadRight, names);
+    return verdict.is_allowed;
+  });
   return verdict;
 }
 
@@ -195,7 +213,9 @@ broker::Explanation AclFile::explain(const broker::Identity& identity, broker::A
   }
   const std::string who = identity.user_name.empty() ? std::string("clients without a user name")
                                                      : fmt::format("user '{}'", identity.user_name);
-  return {.file = name_, .rule = fmt::format("no rule for {} allows {} {}", who, wish, topic)};
+  const std::string_view any = access == broker::Access::subscribe ? "any topic of " : "";
+  return {.file = name_,
+          .rule = fmt::format("no rule for {} allows {} {}{}", who, wish, any, topic)};
 }
 
 }  // namespace tombo::auth

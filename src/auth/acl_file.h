@@ -34,7 +34,8 @@ inline constexpr uint32_t kAclLevelsMax = 201;
 /// A client has what the `topic` lines of its user grant and do not deny; the patterns are asked
 /// when those lines say nothing of the topic and the access. What nothing grants is refused, so the
 /// order of lines is of no matter. Topics that begin with `$` match only filters that do.
-/// SUBSCRIBE and UNSUBSCRIBE are always allowed: what a client may not read does not reach it.
+/// SUBSCRIBE and UNSUBSCRIBE are always allowed: what a client may not read does not reach it. With
+/// acl_subscribe_check a subscription is refused of which nothing could ever be read.
 /// Immutable once parsed.  Bounds: kAclFileBytesMax, kAclLevelsMax; see also AclTree.
 class AclFile {
  public:
@@ -53,7 +54,14 @@ class AclFile {
   [[nodiscard]] Verdict check(const broker::Identity& identity, broker::Access access,
                               std::string_view topic) const;
 
-  /// Says why check() does not allow it. `denied_by` is the line that it named.
+  /// May the client read any topic of the filter? That is: a rule that grants reading matches a
+  /// topic that the filter matches, too, and no single rule denies all that the filter matches. The
+  /// order of the two questions is that of check(). Of a shared subscription the filter counts.
+  [[nodiscard]] Verdict check_subscribe(const broker::Identity& identity,
+                                        std::string_view filter) const;
+
+  /// Says why check() or check_subscribe() does not allow it. `denied_by` is the line that it
+  /// named.
   [[nodiscard]] broker::Explanation explain(const broker::Identity& identity, broker::Access access,
                                             std::string_view topic, const Verdict& verdict) const;
 
@@ -61,6 +69,9 @@ class AclFile {
 
  private:
   class Parser;
+
+  template <class Settles>
+  void ask_sections(const broker::Identity& identity, Verdict& verdict, Settles settles) const;
 
   struct NameHash {
     using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard's name.

@@ -182,6 +182,65 @@ TEST(AclFile, says_that_no_rule_allows_and_for_whom) {
             "a.acl:0 patterns do not hold for names with + or #");
 }
 
+/// May the client subscribe? Each filter that it may not is named.
+std::string refused(const Acl& acl, const Identity& who,
+                    const std::vector<std::string_view>& filters) {
+  std::string names;
+  for (const std::string_view filter : filters) {
+    if (acl.file.check_subscribe(who, filter).is_allowed) continue;
+    if (!names.empty()) names += ' ';
+    names += filter;
+  }
+  return names;
+}
+
+TEST(AclFile, allows_a_subscription_with_a_topic_in_common_with_a_rule) {
+  const Acl acl("topic read a/b/c\ntopic read d/+/e\ntopic read f/#\ntopic write w\n");
+  EXPECT_EQ(refused(acl, kNobody,
+                    {"#", "+/#", "a/#", "a/b/c", "a/b/c/#", "+/+/+", "+/b/c", "d/x/e", "d/+/e",
+                     "+/x/#", "f", "f/#", "f/x/+", "+", "$share/g/a/#"}),
+            "");
+  EXPECT_EQ(refused(acl, kNobody,
+                    {"a", "a/b", "a/b/c/d", "a/x/#", "d/e", "d/+/f", "w", "w/#", "g/#", "+/x",
+                     "$share/g/w", "$share/g/a/b"}),
+            "a a/b a/b/c/d a/x/# d/e d/+/f w w/# g/# $share/g/w $share/g/a/b");
+}
+
+TEST(AclFile, refuses_a_subscription_that_one_rule_denies_as_a_whole) {
+  const Acl acl("topic #\ntopic deny a/#\ntopic deny b/+\ntopic deny c\npattern p/#\n");
+  EXPECT_EQ(refused(acl, kNobody, {"a", "a/#", "a/+/x", "b/1", "b/+", "c", "$share/g/c"}),
+            "a a/# a/+/x b/1 b/+ c $share/g/c");
+  EXPECT_EQ(refused(acl, kNobody, {"#", "+", "+/x", "b/#", "b", "b/+/x", "c/#", "p/x"}), "");
+  EXPECT_EQ(acl.file.check_subscribe(kNobody, "b/+").denied_by, 3U);
+}
+
+TEST(AclFile, keeps_subscriptions_with_wildcards_in_front_off_topics_of_the_broker) {
+  const Acl acl("topic read $SYS/#\n");
+  EXPECT_EQ(refused(acl, kNobody, {"$SYS/#", "$SYS/+/load", "$SYS"}), "");
+  EXPECT_EQ(refused(acl, kNobody, {"#", "+", "+/#", "+/x", "$other/#"}), "# + +/# +/x $other/#");
+  const Acl denies("topic $SYS/#\ntopic deny #\n");
+  EXPECT_EQ(refused(denies, kNobody, {"$SYS/#", "#"}), "#");
+}
+
+TEST(AclFile, puts_names_into_patterns_when_it_looks_at_subscriptions) {
+  const Acl acl("pattern read u/%u/x\npattern read c/%c/#\npattern deny c/%c/secret\n");
+  EXPECT_EQ(refused(acl, kAnna, {"u/anna/x", "u/+/x", "#", "u/#", "c/c1", "c/+/y", "c/c1/#"}), "");
+  EXPECT_EQ(refused(acl, kAnna, {"u/bert/x", "u/anna", "c/c2/#", "c/c1/secret"}),
+            "u/bert/x u/anna c/c2/# c/c1/secret");
+  EXPECT_EQ(refused(acl, kNobody, {"u/#", "u/+/x"}), "u/# u/+/x");
+  EXPECT_EQ(refused(acl, {"a/b", ""}, {"c/a/b/y", "c/+/+/y", "c/a/#", "c/#"}), "");
+  EXPECT_EQ(refused(acl, {"a/b", ""}, {"c/a/y", "c/+", "c/a/c/#"}), "c/a/y c/+ c/a/c/#");
+  EXPECT_TRUE(acl.file.check_subscribe({"c#", ""}, "c/#").is_dangerous_name);
+}
+
+TEST(AclFile, bounds_the_search_for_a_topic_in_common) {
+  std::string text;
+  for (uint32_t i = 0; i < AclTree::kOverlapNodesMax; ++i)
+    text += fmt::format("topic read t/{}/x\n", i);
+  EXPECT_TRUE(Acl(text).file.check_subscribe(kNobody, "t/+/y").is_allowed);
+  EXPECT_FALSE(Acl("topic read t/1/x").file.check_subscribe(kNobody, "t/+/y").is_allowed);
+}
+
 TEST(AclFile, bounds_its_size_and_the_depth_of_filters) {
   EXPECT_EQ(error_of("topic " + std::string(kAclLevelsMax - 1, '/')), "");
   EXPECT_NE(error_of("topic " + std::string(kAclLevelsMax, '/')), "");

@@ -1,5 +1,7 @@
 #include "auth/acl_tree.h"
 
+#include <utility>
+
 #include "base/check.h"
 #include "base/hash.h"
 #include "mqtt/topic.h"
@@ -11,6 +13,7 @@ namespace tombo::auth {
 struct AclTree::Walk {
   std::string_view topic;
   Names names;
+  bool is_filter = false;  ///< `topic` is one
   Found found{};
 };
 
@@ -32,12 +35,15 @@ void AclTree::add(Root root, const Rule& rule) {
   DCHECK(mqtt::valid_topic_filter(rule.filter));
   uint32_t node = root;
   std::string_view level;
+  const auto granted = static_cast<Rights>(rule.rights & ~kDenied);
   for (mqtt::LevelReader levels(rule.filter); levels.next(level);) {
+    nodes_[node].granted |= granted;
     if (level == "#") {
       return note(nodes_[node].below, nodes_[node].deny_below, rule);
     }
     node = child_or_add(node, level, rule.is_pattern);
   }
+  nodes_[node].granted |= granted;
   note(nodes_[node].here, nodes_[node].deny_here, rule);
 }
 
@@ -58,12 +64,22 @@ uint32_t AclTree::child_or_add(uint32_t node, std::string_view level, bool is_pa
   }
   const uint32_t fresh = add_node();
   edges_.emplace(StoredEdge{node, std::string(level)}, fresh);
-  nodes_[node].has_children = true;
+  nodes_[fresh].begins_with_dollar = level.starts_with('$');
+  nodes_[fresh].next_sibling = std::exchange(nodes_[node].first_child, fresh);
   return fresh;
 }
 
 AclTree::Found AclTree::find(Root root, std::string_view topic, const Names& names) const {
-  Walk walk{.topic = topic, .names = names};
+  return start({.topic = topic, .names = names}, root);
+}
+
+AclTree::Found AclTree::find_covering(Root root, std::string_view filter,
+                                      const Names& names) const {
+  return start({.topic = filter, .names = names, .is_filter = true}, root);
+}
+
+AclTree::Found AclTree::start(Walk walk, Root root) const {
+  const std::string_view topic = walk.topic;
   if (!topic.starts_with('$')) {
     enter(walk, root, 0);
     return walk.found;
@@ -90,8 +106,10 @@ void AclTree::enter(Walk& walk, uint32_t node, size_t at) const {
   if ((walk.found.rights & kDenied) != 0) return;
   const size_t end = walk.topic.find('/', at);
   const size_t next = end == std::string_view::npos ? end : end + 1;
-  if (here.has_children) {
-    const auto child = edges_.find(Edge{node, walk.topic.substr(at, end - at)});
+  const std::string_view level = walk.topic.substr(at, end - at);
+  if (walk.is_filter && level == "#") return;  // Only another `#` covers that.
+  if (here.first_child != kNone) {
+    const auto child = edges_.find(Edge{node, level});
     if (child != edges_.end()) enter(walk, child->second, next);
   }
   if (here.any != kNone) enter(walk, here.any, next);

@@ -29,6 +29,8 @@ inline constexpr Rights kDenied = 0x80;
 class AclTree {
  public:
   using Root = uint32_t;
+  /// Nodes that may_overlap() visits at most; then it says yes.
+  static constexpr uint32_t kOverlapNodesMax = 10'000;
 
   /// Whose name stands for `%c` and `%u`; an empty user name matches no `%u`.
   struct Names {
@@ -58,6 +60,15 @@ class AclTree {
   /// may be missing.
   [[nodiscard]] Found find(Root root, std::string_view topic, const Names& names) const;
 
+  /// The same of a filter in place of the topic: what holds for all topics that it matches.
+  [[nodiscard]] Found find_covering(Root root, std::string_view filter, const Names& names) const;
+
+  /// Does a filter below `root` with one of the rights `wanted` match a topic that `filter`
+  /// matches, too? Says yes when it takes more than kOverlapNodesMax to find out. Denials are of no
+  /// matter.
+  [[nodiscard]] bool may_overlap(Root root, std::string_view filter, Rights wanted,
+                                 const Names& names) const;
+
   [[nodiscard]] size_t node_count() const { return nodes_.size(); }
 
  private:
@@ -71,7 +82,10 @@ class AclTree {
     uint32_t deny_below = 0;     // and in `below`.
     Rights here = 0;             // Of filters that end here.
     Rights below = 0;            // Of filters that end in `#` here.
-    bool has_children = false;   // Plain ones.
+    Rights granted = 0;          // Of all filters that end here or further down.
+    bool begins_with_dollar = false;
+    uint32_t first_child = kNone;  // Plain ones.
+    uint32_t next_sibling = kNone;
   };
 
   struct Edge {
@@ -100,12 +114,17 @@ class AclTree {
   };
 
   struct Walk;
+  struct Overlap;
 
   uint32_t add_node();
   uint32_t child_or_add(uint32_t node, std::string_view level, bool is_pattern);
   static void note(Rights& rights, uint32_t& deny_line, const Rule& rule);
+  [[nodiscard]] Found start(Walk walk, Root root) const;
   void enter(Walk& walk, uint32_t node, size_t at) const;
   void enter_name(Walk& walk, uint32_t node, std::string_view name, size_t at) const;
+
+  bool meets(Overlap& walk, uint32_t node, size_t at) const;
+  bool meets_name(Overlap& walk, uint32_t node, std::string_view name, size_t at) const;
 
   std::vector<Node> nodes_;
   std::unordered_map<StoredEdge, uint32_t, EdgeHash, EdgeEqual> edges_;

@@ -228,13 +228,12 @@ void Core::owe(Peer peer, const mqtt::Publish& packet, Reason reason, std::strin
   // Of QoS 2 messages only those that v5 clients are refused are not remembered.
   const bool received = packet.qos == Qos::exactly_once &&
                         (peer.connection.version != Version::v5 || !mqtt::is_error(reason));
-  acks.open({.packet_id = packet.packet_id,
-             .qos = packet.qos,
-             .received = received,
-             .reason = reason,
-             .why = why.empty() || !explains(peer.connection)
-                        ? nullptr
-                        : std::make_unique<std::string>(mqtt::utf8_prefix(why, kRefusalTextMax))});
+  AckQueue::Place place{
+      .packet_id = packet.packet_id, .qos = packet.qos, .received = received, .reason = reason};
+  if (!why.empty() && explains(peer.connection)) {
+    place.why = std::make_unique<std::string>(mqtt::utf8_prefix(why, kRefusalTextMax));
+  }
+  acks.open(std::move(place));
 }
 
 /// Sends what is settled at the front of the queue.

@@ -76,6 +76,7 @@ struct ListenerConfig {
   std::optional<bool> allow_anonymous;             ///< Set only with per_listener_settings.
   std::optional<bool> allow_zero_length_clientid;  ///< Set only with per_listener_settings.
   std::optional<std::string> auto_id_prefix;       ///< Set only with per_listener_settings.
+  std::optional<bool> acl_subscribe_check;         ///< Set only with per_listener_settings.
   std::string acl_file;       ///< Path, empty = none. Set only with per_listener_settings.
   std::string password_file;  ///< Set only with per_listener_settings.
 
@@ -162,8 +163,9 @@ struct Config {
   std::optional<bool> allow_anonymous;     ///< Ask anonymous_allowed().
   std::string password_file;               ///< Ask password_file_for().
   bool per_listener_settings = false;
-  std::string acl_file;    ///< Path, empty = none; ask acl_file_for().
-  std::string psk_file;    ///< Ask psk_file_for().
+  std::string acl_file;              ///< Path, empty = none; ask acl_file_for().
+  bool acl_subscribe_check = false;  ///< Ask acl_subscribe_check_for().
+  std::string psk_file;              ///< Ask psk_file_for().
   std::string tls_keylog;  ///< Of the command line: secrets of TLS go there; empty = nowhere.
 
   // Queues and windows towards a client. Bytes and counts: 0 = no limit.
@@ -233,6 +235,12 @@ struct Config {
   /// The file with the rights of this listener's clients; empty: everything is allowed.
   [[nodiscard]] const std::string& acl_file_for(const ListenerConfig& listener) const {
     return per_listener_settings ? listener.acl_file : acl_file;
+  }
+
+  /// Are subscriptions of this listener's clients refused of which they may read nothing?
+  [[nodiscard]] bool acl_subscribe_check_for(const ListenerConfig& listener) const {
+    if (!per_listener_settings) return acl_subscribe_check;
+    return listener.acl_subscribe_check.value_or(false);
   }
 
   /// The receive maximum to announce and the window of QoS 1 and 2 messages towards a client.

@@ -54,6 +54,12 @@ constexpr Option kOptions[] = {
    "`2.0` or `2.1`: whose defaults, CONNACK, reason codes and log wording the broker shows. Also "
    "`--compatibility` and the environment variable TOMBO_COMPATIBILITY; the command line wins over "
    "the file, the file over the environment."},
+  {"acl_subscribe_check", kSecurity, "false", kYes, Since::tombo, kSupported,
+   security_boolean<&Config::acl_subscribe_check, &ListenerConfig::acl_subscribe_check>(),
+   "Refuse a SUBSCRIBE (v5 0x87, 3.1.1 0x80) that acl_file leaves nothing to read of: no rule that "
+   "grants reading has a topic in common with the filter, or one rule denies all that the filter "
+   "matches. False, as in Mosquitto: it is granted, and messages that may not be read are left "
+   "out, as they are in any case. Subscriptions that are there stay on reload."},
   {"explain", kGlobal, "true", kYes, Since::tombo, kSupported,
    boolean_option<&Config::explain>(),
    "Tell v5 clients as reason string why something was refused. Rules of acl_file only to those "

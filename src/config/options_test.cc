@@ -173,7 +173,7 @@ TEST(Options, has_each_name_once_and_no_others_but_its_own) {
     EXPECT_TRUE(names.insert(option.name).second) << option.name;
     EXPECT_EQ(known.contains(option.name), option.since != Since::tombo) << option.name;
   }
-  EXPECT_EQ(names.size(), known.size() + 3);
+  EXPECT_EQ(names.size(), known.size() + 4);
 }
 
 TEST(Options, finds_prefixes_and_nothing_else_by_halves) {

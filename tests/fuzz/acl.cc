@@ -9,8 +9,8 @@
 #include "mqtt/topic.h"
 
 /// An acl_file against Mosquitto's way to read it: one list of rules for each user, gone through
-/// rule by rule, deny first. Input: client id, user name and a list of topics, a line each, an
-/// empty line, and the text of the file.
+/// rule by rule, deny first. Input: client id, user name and a list of topics and filters, a line
+/// each, an empty line, and the text of the file.
 namespace tombo::fuzz {
 namespace {
 
@@ -110,13 +110,24 @@ bool is_allowed(const std::vector<Rule>& rules, const Identity& who, std::string
   return verdict(rules, true, who, access, topic).value_or(false);
 }
 
+/// A denial names the line of a rule that denies, or none where there is none.
+void check_explanation(const AclFile& file, const Identity& who, std::string_view topic) {
+  const AclFile::Verdict verdict = file.check(who, Access::write, topic);
+  if (verdict.is_allowed) return;
+  const broker::Explanation why = file.explain(who, Access::write, topic, verdict);
+  CHECK(why.file == "f" && why.line == verdict.denied_by);
+  CHECK(why.rule.starts_with("deny write to ") == (why.line != 0));
+}
+
 void run(Input input) {
   const std::string_view client_id = input.text_until('\n');
   const std::string_view user_name = input.text_until('\n');
   const Identity who{.client_id = client_id, .user_name = user_name};
   std::vector<std::string_view> topics;
+  std::vector<std::string_view> filters;
   for (std::string_view topic; !(topic = input.text_until('\n')).empty();) {
     if (topics.size() < kTopicsMax && mqtt::valid_topic_name(topic)) topics.push_back(topic);
+    if (filters.size() < kTopicsMax && mqtt::valid_topic_filter(topic)) filters.push_back(topic);
   }
   const std::string_view text = as_text(input.rest());
   const Result<AclFile> file = AclFile::parse(text, "f");
@@ -131,6 +142,14 @@ void run(Input input) {
           is_allowed(rules, who, "read", topic));
     CHECK(file->check(who, Access::write, topic).is_allowed ==
           is_allowed(rules, who, "write", topic));
+    check_explanation(*file, who, topic);
+  }
+  for (const std::string_view filter : filters) {
+    const AclFile::Verdict verdict = file->check_subscribe(who, filter);
+    // What might be read is never refused.
+    CHECK(verdict.is_allowed || std::ranges::none_of(topics, [&](std::string_view topic) {
+            return mqtt::topic_matches(filter, topic) && is_allowed(rules, who, "read", topic);
+          }));
   }
 }
 
