@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/level_edges.h"
 #include "base/slab.h"
 #include "base/sync/shared_ref.h"
 #include "broker/ids.h"
-#include "broker/level_edges.h"
 #include "mqtt/message.h"
 
 namespace tombo::broker {

@@ -10,8 +10,8 @@
 #include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/level_edges.h"
 #include "broker/interest.h"
-#include "broker/level_edges.h"
 
 namespace tombo::broker {
 

@@ -1,10 +1,10 @@
-#include "broker/level_edges.h"
+#include "base/level_edges.h"
 
 #include <string>
 
 #include <gtest/gtest.h>
 
-namespace tombo::broker {
+namespace tombo {
 namespace {
 
 struct TestNode {
@@ -72,4 +72,4 @@ TEST(LevelEdges, parents_have_children_of_their_own) {
 }
 
 }  // namespace
-}  // namespace tombo::broker
+}  // namespace tombo

@@ -9,7 +9,7 @@
 
 #include "base/hash.h"
 
-namespace tombo::broker {
+namespace tombo {
 
 /// Where an edge stands in the map: a hash of the parent and the level's text.
 struct LevelHash {
@@ -72,4 +72,4 @@ class LevelEdges {
   boost::unordered_flat_map<uint64_t, uint32_t> edges_;
 };
 
-}  // namespace tombo::broker
+}  // namespace tombo
