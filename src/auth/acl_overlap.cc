@@ -16,9 +16,8 @@ bool AclTree::may_overlap(Root root, std::string_view filter, Rights wanted,
   Overlap walk{.filter = filter, .names = names, .wanted = wanted, .nodes_left = kOverlapNodesMax};
   if (!filter.starts_with('$')) return meets(walk, root, 0);
   const size_t end = filter.find('/');
-  const auto child = edges_.find(Edge{root, filter.substr(0, end)});
-  if (child == edges_.end()) return false;
-  return meets(walk, child->second, end == std::string_view::npos ? end : end + 1);
+  const uint32_t child = edges_.find(nodes_, root, filter.substr(0, end));
+  return child != kNone && meets(walk, child, end == std::string_view::npos ? end : end + 1);
 }
 
 /// Is there such a topic, of those that the node stands for and the filter matches from `at` on?
@@ -37,12 +36,12 @@ bool AclTree::meets(Overlap& walk, uint32_t node, size_t at) const {
   if (is_rest || level == "+") {
     for (uint32_t child = here.first_child; child != kNone; child = nodes_[child].next_sibling) {
       // A wildcard in front matches nothing that begins with `$`.
-      if (at == 0 && nodes_[child].begins_with_dollar) continue;
+      if (at == 0 && nodes_[child].level.starts_with('$')) continue;
       if (meets(walk, child, next)) return true;
     }
   } else if (here.first_child != kNone) {
-    const auto child = edges_.find(Edge{node, level});
-    if (child != edges_.end() && meets(walk, child->second, next)) return true;
+    const uint32_t child = edges_.find(nodes_, node, level);
+    if (child != kNone && meets(walk, child, next)) return true;
   }
   return (here.any != kNone && meets(walk, here.any, next)) ||
          (here.client_id != kNone && meets_name(walk, here.client_id, walk.names.client_id, at)) ||

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/hash.h"
 #include "mqtt/topic.h"
 
 namespace tombo::auth {
@@ -16,10 +15,6 @@ struct AclTree::Walk {
   bool is_filter = false;  ///< `topic` is one
   Found found{};
 };
-
-size_t AclTree::EdgeHash::operator()(const Edge& edge) const {
-  return hash64(edge.level, edge.parent);
-}
 
 uint32_t AclTree::add_node() {
   nodes_.emplace_back();
@@ -59,12 +54,11 @@ uint32_t AclTree::child_or_add(uint32_t node, std::string_view level, bool is_pa
     }
     return nodes_[node].*special;
   }
-  if (const auto known = edges_.find(Edge{node, level}); known != edges_.end()) {
-    return known->second;
-  }
+  if (const uint32_t known = edges_.find(nodes_, node, level); known != kNone) return known;
   const uint32_t fresh = add_node();
-  edges_.emplace(StoredEdge{node, std::string(level)}, fresh);
-  nodes_[fresh].begins_with_dollar = level.starts_with('$');
+  nodes_[fresh].parent = node;
+  nodes_[fresh].level = level;
+  edges_.add(nodes_, fresh);
   nodes_[fresh].next_sibling = std::exchange(nodes_[node].first_child, fresh);
   return fresh;
 }
@@ -87,9 +81,9 @@ AclTree::Found AclTree::start(Walk walk, Root root) const {
   // Only filters that begin with `$` themselves match: no wildcard and no name in the first level.
   ++walk.found.nodes_visited;
   const size_t end = topic.find('/');
-  const auto child = edges_.find(Edge{root, topic.substr(0, end)});
-  if (child == edges_.end()) return walk.found;
-  enter(walk, child->second, end == std::string_view::npos ? end : end + 1);
+  const uint32_t child = edges_.find(nodes_, root, topic.substr(0, end));
+  if (child == kNone) return walk.found;
+  enter(walk, child, end == std::string_view::npos ? end : end + 1);
   return walk.found;
 }
 
@@ -109,8 +103,8 @@ void AclTree::enter(Walk& walk, uint32_t node, size_t at) const {
   const std::string_view level = walk.topic.substr(at, end - at);
   if (walk.is_filter && level == "#") return;  // Only another `#` covers that.
   if (here.first_child != kNone) {
-    const auto child = edges_.find(Edge{node, level});
-    if (child != edges_.end()) enter(walk, child->second, next);
+    const uint32_t child = edges_.find(nodes_, node, level);
+    if (child != kNone) enter(walk, child, next);
   }
   if (here.any != kNone) enter(walk, here.any, next);
   if (here.client_id != kNone) enter_name(walk, here.client_id, walk.names.client_id, at);

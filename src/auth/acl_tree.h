@@ -2,13 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
+#include "base/level_edges.h"
 #include "broker/ports/authorizer.h"
 
 namespace tombo::auth {
@@ -75,42 +73,19 @@ class AclTree {
   static constexpr uint32_t kNone = 0;  // The first root is nobody's child.
 
   struct Node {
-    uint32_t any = kNone;        // Child `+`.
-    uint32_t client_id = kNone;  // Child `%c`.
-    uint32_t user_name = kNone;  // Child `%u`.
-    uint32_t deny_here = 0;      // Line of the first rule that denies, in `here`
-    uint32_t deny_below = 0;     // and in `below`.
-    Rights here = 0;             // Of filters that end here.
-    Rights below = 0;            // Of filters that end in `#` here.
-    Rights granted = 0;          // Of all filters that end here or further down.
-    bool begins_with_dollar = false;
+    uint32_t any = kNone;          // Child `+`.
+    uint32_t client_id = kNone;    // Child `%c`.
+    uint32_t user_name = kNone;    // Child `%u`.
+    uint32_t deny_here = 0;        // Line of the first rule that denies, in `here`
+    uint32_t deny_below = 0;       // and in `below`.
+    Rights here = 0;               // Of filters that end here.
+    Rights below = 0;              // Of filters that end in `#` here.
+    Rights granted = 0;            // Of all filters that end here or further down.
     uint32_t first_child = kNone;  // Plain ones.
     uint32_t next_sibling = kNone;
-  };
-
-  struct Edge {
-    uint32_t parent;
-    std::string_view level;
-  };
-
-  struct StoredEdge {
-    uint32_t parent;
+    uint32_t parent = kNone;  // For edges_, as the next two.
+    uint64_t edge = 0;
     std::string level;
-
-    operator Edge() const { return {parent, level}; }  // NOLINT(google-explicit-constructor): a key
-  };
-
-  struct EdgeHash {
-    using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard's name.
-    size_t operator()(const Edge& edge) const;
-  };
-
-  struct EdgeEqual {
-    using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard's name.
-
-    bool operator()(const Edge& a, const Edge& b) const {
-      return a.parent == b.parent && a.level == b.level;
-    }
   };
 
   struct Walk;
@@ -127,7 +102,7 @@ class AclTree {
   bool meets_name(Overlap& walk, uint32_t node, std::string_view name, size_t at) const;
 
   std::vector<Node> nodes_;
-  std::unordered_map<StoredEdge, uint32_t, EdgeHash, EdgeEqual> edges_;
+  LevelEdges<Node> edges_{LevelHash{}};
 };
 
 }  // namespace tombo::auth

@@ -119,6 +119,7 @@ SessionId Core::attach(Peer peer, const mqtt::Connect& packet, std::string_view 
   timers_.cancel(session.timer);
   session.will.reset();  // [MQTT-3.1.3-9] back before the delay has passed: not sent
   session.connection = peer.id;
+  session.allowed.reset();  // They were another user's, perhaps.
   session.user_name = packet.user_name.value_or("");
   session.listener = peer.connection.listener;
   session.expiry_interval_s = expiry;

@@ -52,7 +52,10 @@ void Core::reconfigure(mail::Reconfigure change) {
   setup_.authorizer = std::move(change.authorizer);
   // Other rules, other causes: whoever mends the rules sees what is left.
   recent_refusals_.clear();
-  sessions_.for_each([](Session& session) { session.refusals.reset(); });
+  sessions_.for_each([](Session& session) {
+    session.allowed.reset();
+    session.refusals.reset();
+  });
   if (setup_.config->persistent_client_expiration != expiration_before) {
     sessions_.for_each([this](Session& session) {
       if (!session.online()) arm_session_timer(session);

@@ -56,10 +56,15 @@ std::string_view shown(std::string_view text) {
 /// client is told.
 bool Core::may(Session& session, Refused what, std::string_view topic, std::string* why) {
   if (setup_.authorizer == nullptr) return true;
-  const Identity identity{session.client_id, session.user_name, session.listener};
   const Access access = access_of(what);
+  if (session.allowed != nullptr && session.allowed->contains(access, topic)) return true;
+  const Identity identity{session.client_id, session.user_name, session.listener};
   const Decision decision = setup_.authorizer->decide(identity, access, topic);
-  if (decision.is_allowed()) return true;
+  if (decision.is_allowed()) {
+    if (session.allowed == nullptr) session.allowed = std::make_unique<AllowedTopics>();
+    session.allowed->add(access, topic);
+    return true;
+  }
   if (decision.outcome == Outcome::dangerous_name) log_dangerous_name(session);
   count_refused(what);
   // Without a rule each topic that the client chose is a cause of its own; what others publish is

@@ -8,6 +8,7 @@
 #include "base/ring.h"
 #include "base/time.h"
 #include "base/timer_wheel.h"
+#include "broker/allowed_topics.h"
 #include "broker/delivery.h"
 #include "broker/ids.h"
 #include "broker/refusal.h"
@@ -101,6 +102,7 @@ struct Session {
   mqtt::PacketId last_packet_id;
   bool ids_passed = false;   ///< an id under way was skipped: `inflight` is not in id order
   bool drop_logged = false;  ///< "messages dropped" is said once per congestion
+  std::unique_ptr<AllowedTopics> allowed;  ///< with an authorizer
   std::unique_ptr<LoggedRefusals> refusals;
   bool danger_logged = false;  ///< its name was refused, which is said once
   bool clean = true;           ///< ends with its connection
