@@ -258,6 +258,7 @@ class Core {
   void count_queued(Session& session, const Delivery& delivery, int sign);
   void forget(Session& session, Delivery& delivery);
   void clear_queues(Session& session);
+  void forget_unreadable(Session& session);
   void mark_dirty(Peer peer);
   void mark_dirty(const Session& session);
   void set_reading(Peer peer, uint16_t reason, bool stop);

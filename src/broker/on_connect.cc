@@ -209,10 +209,11 @@ bool Core::send_connack(Peer peer, const Session& session, const ConnackFacts& f
   return send_sized(peer, whole);
 }
 
-/// The client is back: everything under way is sent again in its order [MQTT-4.4.0-1], then what
-/// waits.
+/// The client is back: everything under way that it may still read is sent again in its order
+/// [MQTT-4.4.0-1], then what waits.
 void Core::resume(SessionId id, Session& session) {
   session.resent = 0;
+  forget_unreadable(session);
   for (Delivery& delivery : session.inflight) delivery.sent_before = 1;
   restart_replays(id, session);
   mark_dirty(session);

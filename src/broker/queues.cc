@@ -129,6 +129,31 @@ void Core::clear_queues(Session& session) {
   session.resent = 0;
 }
 
+/// The client is back, perhaps as another user or to other rules. As in Mosquitto it does not get
+/// what it may not read any more.
+void Core::forget_unreadable(Session& session) {
+  if (setup_.authorizer == nullptr) return;
+  const auto is_kept = [&](const Delivery& delivery) {
+    return may(session, Refused::delivery, delivery.message->topic());
+  };
+  for (Ring<Delivery>* queue : {&session.pending, &session.waiting}) {
+    Ring<Delivery> kept;
+    while (!queue->empty()) {
+      Delivery delivery = queue->pop_front();
+      if (is_kept(delivery)) {
+        kept.push_back(std::move(delivery));
+      } else {
+        forget(session, delivery);
+      }
+    }
+    *queue = std::move(kept);
+  }
+  for (size_t i = session.inflight.size(); i-- > 0;) {
+    const Delivery& delivery = session.inflight[i];
+    if (delivery.message && !is_kept(delivery)) finish_inflight(session, i);
+  }
+}
+
 void Core::mark_dirty(Peer peer) {
   if (peer.connection.dirty || peer.connection.blocked) return;
   peer.connection.dirty = true;
