@@ -411,10 +411,9 @@ class Core {
   bool shutting_down_ = false;
 };
 
-/// Why a publish to one is refused.
-inline constexpr std::string_view kBrokerTopic = "only the broker itself publishes below $SYS";
-/// Topics that only the broker itself writes: $SYS, but not the state of bridges.
-bool is_broker_topic(std::string_view topic);
+/// Why no client publishes to the topic, whatever its rights: it is the broker's own ($SYS, but for
+/// the state of bridges) or one of shared subscriptions. Empty: clients may.
+std::string_view why_reserved(std::string_view topic);
 
 /// SubscribeOptions in the byte of the wire (section 3.8.3.1), as the tree keeps them.
 uint8_t pack(const mqtt::SubscribeOptions& options);

@@ -289,8 +289,8 @@ void Core::publish_will(Session& session) {
   const std::unique_ptr<StoredWill> will = std::exchange(session.will, nullptr);
   if (will == nullptr) return;
   const mqtt::Message& message = *will->message;
-  if (is_broker_topic(message.topic())) {
-    return refused(session, Refused::will, message.topic(), kBrokerTopic);
+  if (const auto reserved = why_reserved(message.topic()); !reserved.empty()) {
+    return refused(session, Refused::will, message.topic(), reserved);
   }
   if (!may(session, Refused::will, message.topic())) return;
   if (!will->has_expiry) return publish(will->message);

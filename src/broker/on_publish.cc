@@ -4,6 +4,7 @@
 #include "broker/limits.h"
 #include "mqtt/decode.h"
 #include "mqtt/encode.h"
+#include "mqtt/topic.h"
 #include "mqtt/utf8.h"
 
 // PUBLISH from a client.
@@ -15,12 +16,14 @@ using mqtt::Qos;
 using mqtt::Reason;
 using mqtt::Version;
 
-bool is_broker_topic(std::string_view topic) {
-  if (!topic.starts_with("$SYS")) return false;
-  if (topic.size() == 4) return true;
-  const bool bridge_state =
-      topic.starts_with("$SYS/broker/connection/") && topic.ends_with("/state");
-  return topic[4] == '/' && !bridge_state;
+std::string_view why_reserved(std::string_view topic) {
+  if (!topic.starts_with('$')) return {};
+  // As in Mosquitto whatever the words begin, `$SYSTEM`, too.
+  if (topic.starts_with("$SYS") && !mqtt::topic_matches("$SYS/broker/connection/+/state", topic)) {
+    return "only the broker itself publishes below $SYS";
+  }
+  if (topic.starts_with("$share")) return "nothing is published below $share";
+  return {};
 }
 
 void Core::on_publish(Peer peer, const mqtt::Frame& frame) {
@@ -146,9 +149,8 @@ Reason Core::publish_verdict(Session& session, const mqtt::Publish& packet, std:
     why = cause;
     return reason;
   };
-  if (is_broker_topic(topic)) return refuse(Reason::not_authorized, kBrokerTopic);
-  if (topic.starts_with("$share/")) {
-    return refuse(Reason::not_authorized, "nothing is published below $share");
+  if (const auto reserved = why_reserved(topic); !reserved.empty()) {
+    return refuse(Reason::not_authorized, reserved);
   }
   if (topic.size() > mqtt::kStringBytesMax) {
     return refuse(Reason::topic_name_invalid, "topic too long below the mount point");
