@@ -61,6 +61,12 @@ struct LogConfig {
 /// Option tls_version: the oldest version that a listener speaks.
 enum class TlsVersion : uint8_t { v1_2, v1_3 };
 
+/// Option tls_keyform: what keyfile is.
+enum class TlsKeyForm : uint8_t {
+  pem,     ///< The path of a file.
+  engine,  ///< What tls_engine calls the key.
+};
+
 /// One place the broker listens at. Options are those between a `listener` line and the next.
 struct ListenerConfig {
   uint16_t port = 0;           ///< 1..65535; 0 with unix_path.
@@ -100,6 +106,10 @@ struct ListenerConfig {
   std::string ciphers;
   std::string ciphers_tls13;
   std::string dhparamfile;
+  std::string ocsp_file;  ///< An OCSP response about certfile, for clients that ask for it.
+  std::string tls_engine;
+  std::string tls_engine_kpass_sha1;  ///< 40 digits of hexadecimal.
+  TlsKeyForm tls_keyform = TlsKeyForm::pem;
   TlsVersion tls_version = TlsVersion::v1_2;
   bool require_certificate = false;
   bool use_identity_as_username = false;

@@ -114,6 +114,8 @@ TEST(Reload, applies_every_option_of_a_listener_that_does_not_open_sockets) {
       "use_identity_as_username true",
       "use_subject_as_username true",
       "disable_client_cert_date_checks true",
+      "ocsp_file /b",
+      "tls_engine b",
   };
   for (const std::string_view line : lines) {
     const std::string before =

@@ -157,7 +157,9 @@ constexpr Option kOptions[] = {
    boolean_option<&Config::connection_messages>()},
   {"log_dest", kGlobal, "stderr", kYes, kAll, kDiffers,
    {ValueType::words, &set_log_dest, &same_log_dest, &copy_log_dest},
-   "none, stdout, stderr, syslog, topic and file. dlt and android are not supported yet."},
+   "none, stdout, stderr, syslog, topic and file. dlt and android are ignored with a warning; "
+   "Mosquitto ignores them silently where they are not built in, and if nothing else is given logs "
+   "nowhere, tombo to stderr."},
   {"log_facility", kGlobal, "daemon", kYes, kAll, kSupported,
    integer_option<&LogConfig::log_facility, 0, 7>(), "Syslog's local0 to local7."},
   {"log_timestamp", kGlobal, "true", kYes, kAll, kSupported,

@@ -110,9 +110,10 @@ constexpr Option kOptions[] = {
    "without TLS; so are the other TLS options without certfile."},
   {"keyfile", kDefault, "none", kYes, kAll, kDiffers,
    last_text_option<&ListenerConfig::keyfile>(),
-   "As certfile. An encrypted key is an error; Mosquitto asks at the terminal. A symbolic link is "
-   "followed, for Let's Encrypt makes one; Mosquitto 2.1 refuses it. A warning when everybody can "
-   "read or write it."},
+   "As certfile. The passphrase of an encrypted key is asked for at the terminal, once, and kept "
+   "in memory for reloads; without a terminal it is an error. Mosquitto forgets it, and asks in "
+   "vain on a reload. A symbolic link is followed, for Let's Encrypt makes one; Mosquitto 2.1 "
+   "refuses it. A warning when everybody can read or write it."},
   {"cafile", kListener, "none", kYes, kAll, kSupported,
    last_text_option<&ListenerConfig::cafile>(), kReadAgain},
   {"capath", kDefault, "none", kYes, kAll, kDiffers,
@@ -130,9 +131,22 @@ constexpr Option kOptions[] = {
   {"tls_version", kListener, "tlsv1.2", kYes, kAll, kDiffers,
    behaviour<&ListenerConfig::tls_version>(ValueType::words, &set_tls_version),
    "The oldest version: tlsv1.2 or tlsv1.3; tlsv1.1 is an error."},
-  {"tls_keyform", kDefault, "pem", kNo, kAll, Status::no_effect,
-   {ValueType::words, &set_tls_keyform},
-   "pem; engine is not supported yet."},
+  {"ocsp_file", kListener, "none", kYes, Since::tombo, kSupported,
+   last_text_option<&ListenerConfig::ocsp_file>(),
+   "OCSP stapling: the path of a response of the authority in DER (`openssl ocsp -respout`) about "
+   "the certificate in certfile, which is sent to clients that ask for it. Read again on reload. "
+   "One for another certificate is an error; one that has expired or says revoked is not sent, "
+   "which a warning says. At most 16 KiB."},
+  {"tls_engine", kDefault, "none", kYes, kAll, kSupported,
+   text_option<&ListenerConfig::tls_engine>(),
+   "An engine of OpenSSL. It becomes the default of the process, as in Mosquitto. "
+   "On reload for clients that connect afterwards."},
+  {"tls_engine_kpass_sha1", kDefault, "none", kYes, kAll, kSupported,
+   behaviour<&ListenerConfig::tls_engine_kpass_sha1>(ValueType::text, &set_tls_engine_kpass_sha1),
+   "40 digits of hexadecimal."},
+  {"tls_keyform", kDefault, "pem", kYes, kAll, kSupported,
+   behaviour<&ListenerConfig::tls_keyform>(ValueType::words, &set_tls_keyform),
+   "pem; or engine: keyfile is what tls_engine calls the key."},
   {"psk_hint", kDefault, "none", kYes, kAll, kDiffers,
    text_option<&ListenerConfig::psk_hint>(),
    "TLS 1.2 with keys that clients share with the broker. Without psk_file it is an error: nobody "

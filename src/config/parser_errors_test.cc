@@ -222,8 +222,6 @@ TEST(ParserErrors, refuses_values_that_are_not_supported_yet) {
       {"persistence true", "Error: option persistence is not supported yet with the value true."},
       {"retained_persistence 1",
        "Error: option retained_persistence is not supported yet with the value true."},
-      {"log_dest dlt", "Error: option log_dest is not supported yet with the value dlt."},
-      {"log_dest android", "Error: option log_dest is not supported yet with the value android."},
   };
   expect_errors(cases);
 }
@@ -250,6 +248,12 @@ TEST(ParserErrors, refuses_tls_options_that_do_not_go_together) {
        "certfile, but with enable_proxy_protocol 2 the proxy does the TLS."},
       {"use_subject_as_username true\nenable_proxy_protocol 2\n",
        "use_subject_as_username, but with enable_proxy_protocol 2 the proxy does the TLS."},
+      {"ocsp_file a\n", "ocsp_file, but no certfile or psk_hint."},
+      {"tls_engine a\n", "tls_engine, but no certfile or psk_hint."},
+      {"certfile a\nkeyfile a\ntls_keyform engine\n", "tls_keyform engine, but no tls_engine."},
+      {"certfile a\nkeyfile a\ntls_engine_kpass_sha1 "
+       "00112233445566778899aabbccddeeff00112233\n",
+       "tls_engine_kpass_sha1, but no tls_engine."},
   };
   for (const auto& [lines, words] : cases) {
     FilesInMemory files({{"t.conf", "\nlistener 1884\n" + std::string(lines)}});
@@ -276,9 +280,11 @@ TEST(ParserErrors, refuses_versions_of_tls_that_are_not_safe_and_keys_elsewhere)
   const Case cases[] = {
       {"tls_version tlsv1.1", "Error: Unsupported tls_version \"tlsv1.1\"."},
       {"tls_version 1.3", "Error: Unsupported tls_version \"1.3\"."},
-      {"tls_keyform engine",
-       "Error: option tls_keyform is not supported yet with the value engine."},
       {"tls_keyform der", "Error: Invalid tls_keyform value (der)."},
+      {"tls_engine_kpass_sha1 00112233445566778899aabbccddeeff0011223",
+       "Error: Invalid tls_engine_kpass_sha1 value, it is 40 digits of hexadecimal."},
+      {"tls_engine_kpass_sha1 00112233445566778899aabbccddeeff0011223g",
+       "Error: Invalid tls_engine_kpass_sha1 value, it is 40 digits of hexadecimal."},
   };
   expect_errors(cases, "listener 1884\n");
 }

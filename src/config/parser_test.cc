@@ -207,6 +207,18 @@ TEST(Parser, adds_up_log_destinations) {
   EXPECT_FALSE(file.log_dest_stderr);
 }
 
+// Where they are not built in Mosquitto logs nowhere, without a word.
+TEST(Parser, warns_of_log_destinations_that_are_not_there_and_logs_all_the_same) {
+  for (const std::string name : {"dlt", "android"}) {
+    const ParseOutcome outcome = outcome_of({{"t.conf", "log_dest " + name + "\n"}});
+    EXPECT_TRUE(outcome.config.log.log_dest_stderr);
+    EXPECT_EQ(outcome.notices.at(0),
+              (Notice{LogType::warning,
+                      "Warning: log_dest " + name + " is not available, and is ignored."}));
+  }
+  EXPECT_FALSE(config_of("log_dest dlt\nlog_dest stdout\n").log.log_dest_stderr);
+}
+
 TEST(Parser, clears_log_destinations_with_none) {
   const LogConfig none = config_of("log_dest file /a\nlog_dest topic\nlog_dest none\n").log;
   EXPECT_FALSE(none.log_dest_stderr || none.log_dest_stdout || none.log_dest_topic);

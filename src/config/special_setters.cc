@@ -165,6 +165,11 @@ Result<void> set_log_dest(Draft& draft, std::string_view option, std::string_vie
   const Result<std::string_view> word = word_value(option, rest);
   if (!word) return word.error();
   LogConfig& log = draft.config.log;
+  if (*word == "dlt" || *word == "android") {
+    draft.note(LogType::warning,
+               fmt::format("Warning: log_dest {} is not available, and is ignored.", *word));
+    return {};
+  }
   if (!draft.log_dest_given) log.log_dest_stderr = false;
   draft.log_dest_given = true;
   if (*word == "stderr") {
@@ -184,8 +189,6 @@ Result<void> set_log_dest(Draft& draft, std::string_view option, std::string_vie
     Result<std::string> path = text_value("\"log_dest file\"", rest);
     if (!path) return path.error();
     log.log_dest_file = std::move(*path);
-  } else if (*word == "dlt" || *word == "android") {
-    return not_supported_yet(option, fmt::format("the value {}", *word));
   } else {
     return invalid_value(option, *word);
   }

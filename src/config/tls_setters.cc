@@ -26,6 +26,9 @@ std::string_view certificate_option_of(const ListenerConfig& listener) {
       {"cafile", !listener.cafile.empty()},
       {"capath", !listener.capath.empty()},
       {"crlfile", !listener.crlfile.empty()},
+      {"ocsp_file", !listener.ocsp_file.empty()},
+      {"tls_engine_kpass_sha1", !listener.tls_engine_kpass_sha1.empty()},
+      {"tls_keyform engine", listener.tls_keyform == TlsKeyForm::engine},
       {"require_certificate", listener.require_certificate && !listener.has_tls_at_proxy()},
       {"use_subject_as_username", listener.use_subject_as_username},
       {"disable_client_cert_date_checks", listener.disable_client_cert_date_checks},
@@ -42,6 +45,7 @@ std::string_view tls_option_of(const ListenerConfig& listener) {
   if (!option.empty()) return option;
   const Given given[] = {
       {"ciphers", !listener.ciphers.empty()},
+      {"tls_engine", !listener.tls_engine.empty()},
       {"dhparamfile", !listener.dhparamfile.empty()},
       {"use_identity_as_username",
        listener.use_identity_as_username && !listener.has_tls_at_proxy()},
@@ -80,11 +84,30 @@ Result<void> set_tls_keyform(Draft& draft, std::string_view option, std::string_
   if (!draft.first_time_in_listener(option)) return duplicate_value(option);
   const Result<std::string_view> word = word_value(option, rest);
   if (!word) return word.error();
-  if (*word == "pem") return {};
-  if (*word == "engine") {
-    return fault("Error: option tls_keyform is not supported yet with the value engine.");
+  if (*word == "pem") {
+    draft.listener().tls_keyform = TlsKeyForm::pem;
+  } else if (*word == "engine") {
+    draft.listener().tls_keyform = TlsKeyForm::engine;
+  } else {
+    return invalid_value(option, *word);
   }
-  return invalid_value(option, *word);
+  return {};
+}
+
+Result<void> set_tls_engine_kpass_sha1(Draft& draft, std::string_view option,
+                                       std::string_view rest) {
+  constexpr std::size_t kDigits = 40;
+  if (!draft.first_time_in_listener(option)) return duplicate_value(option);
+  Result<std::string> text = text_value(option, rest);
+  if (!text) return text.error();
+  // Not the value itself: it is as good as the PIN.
+  if (text->size() != kDigits ||
+      text->find_first_not_of("0123456789abcdefABCDEF") != std::string::npos) {
+    return fault(
+        fmt::format("Error: Invalid {} value, it is {} digits of hexadecimal.", option, kDigits));
+  }
+  draft.listener().tls_engine_kpass_sha1 = std::move(*text);
+  return {};
 }
 
 std::optional<std::string> find_tls_fault(const Config& config, const ListenerConfig& listener) {
@@ -112,6 +135,14 @@ std::optional<std::string> find_tls_fault(const Config& config, const ListenerCo
     return has(option, option == "keyfile" ? "no certfile" : "no certfile or psk_hint");
   }
   if (!listener.certfile.empty() && listener.keyfile.empty()) return has("certfile", "no keyfile");
+  if (listener.tls_engine.empty()) {
+    if (listener.tls_keyform == TlsKeyForm::engine) {
+      return has("tls_keyform engine", "no tls_engine");
+    }
+    if (!listener.tls_engine_kpass_sha1.empty()) {
+      return has("tls_engine_kpass_sha1", "no tls_engine");
+    }
+  }
   if (listener.uses_tls() && listener.require_certificate && listener.cafile.empty() &&
       listener.capath.empty()) {
     return has("require_certificate", "neither cafile nor capath");

@@ -13,6 +13,8 @@ namespace tombo::config {
 
 Result<void> set_tls_version(Draft& draft, std::string_view option, std::string_view rest);
 Result<void> set_tls_keyform(Draft& draft, std::string_view option, std::string_view rest);
+Result<void> set_tls_engine_kpass_sha1(Draft& draft, std::string_view option,
+                                       std::string_view rest);
 
 /// What is missing or too much among the TLS options of a listener, in a line for the log; nullopt:
 /// they make sense together. A listener that was meant to be safe must not open without TLS.

@@ -117,4 +117,12 @@ std::string to_text(const sockaddr_storage& address) {
   return "unknown";
 }
 
+std::string peer_text(int descriptor) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  // Without an address it stays one of no family.
+  ::getpeername(descriptor, reinterpret_cast<sockaddr*>(&address), &size);
+  return to_text(address);
+}
+
 }  // namespace tombo::net

@@ -36,4 +36,7 @@ Result<std::vector<Endpoint>> resolve(const ListenPlace& place);
 /// "ADDR:PORT", also for IPv6 (no brackets), as Mosquitto prints a peer.
 std::string to_text(const sockaddr_storage& address);
 
+/// The same of the peer of a connected socket.
+std::string peer_text(int descriptor);
+
 }  // namespace tombo::net

@@ -256,6 +256,10 @@ Socket TlsTransport::finish() {
   return std::exchange(wire_.socket, Socket());
 }
 
+std::string TlsTransport::agreement() const {
+  return fmt::format("{} cipher {}", SSL_get_version(ssl_), SSL_get_cipher_name(ssl_));
+}
+
 std::optional<std::string> TlsTransport::peer_name(PeerName which) const {
   if (const char* identity = SSL_get_psk_identity(ssl_)) return identity;
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(ssl_),

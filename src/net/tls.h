@@ -50,6 +50,8 @@ class TlsTransport final : public Transport {
 
   [[nodiscard]] std::string_view why_failed() const override { return failure_; }
 
+  /// "TLSv1.3 cipher TLS_AES_256_GCM_SHA384"
+  [[nodiscard]] std::string agreement() const override;
   [[nodiscard]] std::optional<std::string> peer_name(PeerName which) const override;
 
   /// What OpenSSL reads from and writes to.

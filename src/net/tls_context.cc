@@ -17,6 +17,8 @@
 #include <openssl/ssl.h>
 
 #include "net/openssl_text.h"
+#include "net/tls_engine.h"
+#include "net/tls_key.h"
 
 namespace tombo::net {
 namespace {
@@ -87,6 +89,10 @@ unsigned give_psk(SSL* ssl, const char* identity, unsigned char* key, unsigned k
 
 void write_key(const SSL* ssl, const char* line) {
   context_of(ssl).log_key(line);
+}
+
+int answer_status(SSL* ssl, void* /*data*/) {
+  return context_of(ssl).ocsp_staple().give_to(*ssl) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 /// OpenSSL would ask at the terminal, which a server does not have.
@@ -178,11 +184,13 @@ Result<void> TlsContext::set_up(const TlsSettings& settings) {
   SSL_CTX_set_session_id_context(context_,
                                  reinterpret_cast<const unsigned char*>(settings.name.data()),
                                  static_cast<unsigned>(settings.name.size()));
-  Result<void> done = set_ciphers(settings);
+  Result<void> done = settings.engine.empty() ? Result<void>() : use_engine(settings);
+  if (done) done = set_ciphers(settings);
   if (done && settings.psk) done = set_psk(settings);
   if (done && !settings.psk) done = load_certificate(settings);
   if (done) done = load_authorities(settings);
   if (done) set_verification(settings);
+  if (done && !settings.ocsp_file.empty()) done = load_ocsp_staple(settings.ocsp_file);
   if (done && !settings.keylog.empty()) done = open_keylog(settings.keylog);
   return done;
 }
@@ -219,7 +227,9 @@ Result<void> TlsContext::load_certificate(const TlsSettings& settings) {
     return failure(fmt::format("Error: Unable to load server certificate \"{}\". Check certfile.",
                                settings.certfile));
   }
-  if (SSL_CTX_use_PrivateKey_file(context_, settings.keyfile.c_str(), SSL_FILETYPE_PEM) != 1) {
+  const Result<PrivateKey> key = load_private_key(settings);
+  if (!key) return key.error();
+  if (SSL_CTX_use_PrivateKey(context_, key->get()) != 1) {
     return failure(fmt::format("Error: Unable to load server key file \"{}\". Check keyfile.",
                                settings.keyfile));
   }
@@ -275,6 +285,14 @@ Result<void> TlsContext::set_psk(const TlsSettings& settings) {
 const std::string* TlsContext::psk_key(std::string_view identity) const {
   const auto found = psk_keys_.find(identity);
   return found == psk_keys_.end() ? nullptr : &found->second;
+}
+
+Result<void> TlsContext::load_ocsp_staple(const std::string& path) {
+  Result<OcspStaple> staple = OcspStaple::load(path, *context_);
+  if (!staple) return staple.error();
+  ocsp_staple_ = std::move(*staple);
+  SSL_CTX_set_tlsext_status_cb(context_, &answer_status);
+  return {};
 }
 
 Result<void> TlsContext::open_keylog(const std::string& path) {

@@ -2,12 +2,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "net/ocsp_staple.h"
 
 // OpenSSL's types; its headers are large, and nobody above needs them.
 struct ssl_ctx_st;
@@ -17,10 +20,16 @@ namespace tombo::net {
 /// What a listener with TLS is configured with, under the names of the options. Empty: not given.
 struct TlsSettings {
   std::string certfile{};  ///< Certificate, and behind it those that lead to the authority; PEM.
-  std::string keyfile{};   ///< Its private key, not encrypted; PEM.
-  std::string cafile{};    ///< Authorities of client certificates; PEM.
-  std::string capath{};    ///< A folder with such, under hashed names.
-  std::string crlfile{};   ///< Revoked client certificates; PEM.
+  std::string keyfile{};   ///< Its private key; PEM, or its name in the engine.
+  /// Asked for the passphrase of the key, or the PIN of the engine; nullopt: there is none.
+  std::function<std::optional<std::string>(const std::string& keyfile)> passphrase{};
+  std::string engine{};           ///< The engine of OpenSSL to use.
+  std::string engine_pin_sha1{};  ///< Hash of its PIN, 40 digits of hexadecimal.
+  bool key_in_engine = false;     ///< keyfile is in the engine.
+  std::string ocsp_file{};        ///< See OcspStaple.
+  std::string cafile{};           ///< Authorities of client certificates; PEM.
+  std::string capath{};           ///< A folder with such, under hashed names.
+  std::string crlfile{};          ///< Revoked client certificates; PEM.
   std::string ciphers{};
   std::string ciphers_tls13{};
   std::string dhparamfile{};
@@ -57,6 +66,9 @@ class TlsContext {
   /// The key that the client with this identity has; null: nobody knows it.
   [[nodiscard]] const std::string* psk_key(std::string_view identity) const;
 
+  /// What clients are sent that ask whether the certificate has been revoked.
+  [[nodiscard]] const OcspStaple& ocsp_staple() const { return ocsp_staple_; }
+
   /// Appends a line to the key log, if there is one.
   void log_key(std::string_view line) const;
 
@@ -69,10 +81,12 @@ class TlsContext {
   void set_verification(const TlsSettings& settings);
   Result<void> set_ciphers(const TlsSettings& settings);
   Result<void> set_psk(const TlsSettings& settings);
+  Result<void> load_ocsp_staple(const std::string& path);
   Result<void> open_keylog(const std::string& path);
 
   ssl_ctx_st* context_ = nullptr;
   std::map<std::string, std::string, std::less<>> psk_keys_;
+  OcspStaple ocsp_staple_;
   int keylog_ = -1;
 };
 

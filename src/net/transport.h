@@ -69,6 +69,10 @@ class Transport {
   /// Why the last call failed with EPROTO, in words for the log.
   [[nodiscard]] virtual std::string_view why_failed() const { return {}; }
 
+  /// What the two have agreed on, in words for the log, once they have shaken hands; empty:
+  /// nothing.
+  [[nodiscard]] virtual std::string agreement() const { return {}; }
+
   /// Who the peer has proved to be; nullopt: it has not, or its name is none.
   [[nodiscard]] virtual std::optional<std::string> peer_name(PeerName /*which*/) const {
     return std::nullopt;

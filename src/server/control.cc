@@ -62,6 +62,11 @@ void log_notices(Logger& log, const std::vector<config::Notice>& notices) {
   for (const config::Notice& notice : notices) log.log(notice.type, notice.text);
 }
 
+void log_warnings(Logger& log, const Setup& setup) {
+  log_notices(log, setup.notices);
+  for (const std::string& warning : warnings_of(setup.tls)) log.log(LogType::warning, warning);
+}
+
 void log_error(Logger& log, const Error& error) {
   for_each_line(error.text, [&log](std::string_view line) { log.log(LogType::error, line); });
 }
@@ -120,10 +125,10 @@ void Control::reload() {
   if (!fresh) return keep_old(fresh.error());
   log_notices(log_, fresh->notices);
   config::Reloaded reloaded = config::reload(*config_, fresh->config);
-  const Result<Setup> setup =
-      load_setup(std::make_shared<const config::Config>(std::move(reloaded.config)));
+  const Result<Setup> setup = load_setup(
+      std::make_shared<const config::Config>(std::move(reloaded.config)), origin_.passphrases);
   if (!setup) return keep_old(setup.error());
-  log_notices(log_, setup->notices);
+  log_warnings(log_, *setup);
   for (const config::Change& change : reloaded.changes) {
     log_.log(change.needs_restart ? LogType::warning : LogType::info, change.text());
   }

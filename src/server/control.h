@@ -9,6 +9,7 @@
 #include "config/command_line.h"
 #include "config/draft.h"
 #include "server/log_sink.h"
+#include "server/passphrases.h"
 #include "server/server.h"
 #include "server/signals.h"
 #include "server/sys_topics.h"
@@ -19,6 +20,7 @@ namespace tombo::server {
 struct Origin {
   config::CommandLine command_line;
   config::Environment environment;
+  Passphrases passphrases{};  ///< That were asked for at the start.
 };
 
 /// The thread that an operator talks to: signals, reloading, $SYS. It sleeps until a signal comes
@@ -51,6 +53,8 @@ class Control {
   std::optional<Time> next_sys_update_;
 };
 
+/// Logs what is worth a warning in files that are good enough to start with.
+void log_warnings(Logger& log, const Setup& setup);
 /// Logs notices in their order.
 void log_notices(Logger& log, const std::vector<config::Notice>& notices);
 /// Logs each line of an error.

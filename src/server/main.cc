@@ -60,11 +60,16 @@ void log_start(Logger& log, const Origin& origin, const config::Config& config) 
 }
 
 /// Runs with a configuration until a signal ends it.
-int serve(const Origin& origin, config::ParseOutcome outcome) {
+int serve(Origin& origin, config::ParseOutcome outcome) {
   const auto config = std::make_shared<const config::Config>(std::move(outcome.config));
   raise_descriptor_limit();
   Result<void> done = drop_privileges(*config, outcome.notices);
-  if (done && origin.command_line.daemon) done = go_to_background();
+  if (done && origin.command_line.daemon) {
+    // Only now there is a terminal where somebody may be asked for passphrases. What is wrong with
+    // the files is told later.
+    static_cast<void>(make_tls_contexts(*config, origin.passphrases));
+    done = go_to_background();
+  }
   if (!done) return fail(done.error());
   const Result<PidFile> pid_file = PidFile::write(config->pid_file);
   if (!pid_file) return fail(pid_file.error());
@@ -75,12 +80,13 @@ int serve(const Origin& origin, config::ParseOutcome outcome) {
   log_notices(log, outcome.notices);
   log_start(log, origin, *config);
 
-  Result<Setup> setup = load_setup(config);
+  Result<Setup> setup = load_setup(config, origin.passphrases);
   if (!setup) {
     log_error(log, setup.error());
     return setup.error().code;
   }
-  log_notices(log, setup->notices);
+  origin.passphrases.stop_asking();
+  log_warnings(log, *setup);
   Server server(*setup, log_sink);
   // An arena for each shard keeps them apart; more would only keep memory from being used again.
   ::mallopt(M_ARENA_MAX, static_cast<int>(server.shard_count()) + 1);

@@ -7,7 +7,7 @@
 
 namespace tombo::server {
 
-Result<Setup> load_setup(std::shared_ptr<const config::Config> config) {
+Result<Setup> load_setup(std::shared_ptr<const config::Config> config, Passphrases& passphrases) {
   Setup setup{
       .config = std::move(config), .logins = {}, .authorizer = {}, .tls = {}, .notices = {}};
   Result<std::vector<config::Notice>> secrets = check_secret_files(*setup.config);
@@ -23,10 +23,16 @@ Result<Setup> load_setup(std::shared_ptr<const config::Config> config) {
       auth::load_access_control(*setup.config, auth::read_acl_file);
   if (!authorizer) return authorizer.error();
   setup.authorizer = std::move(*authorizer);
-  Result<TlsContexts> tls = make_tls_contexts(*setup.config);
+  Result<TlsContexts> tls = make_tls_contexts(*setup.config, passphrases);
   if (!tls) return tls.error();
   setup.tls = std::move(*tls);
   return setup;
+}
+
+Result<Setup> load_setup(std::shared_ptr<const config::Config> config) {
+  Passphrases none;
+  none.stop_asking();
+  return load_setup(std::move(config), none);
 }
 
 }  // namespace tombo::server

@@ -23,6 +23,10 @@ struct Setup {
 };
 
 /// Reads the files. The error is that of the first one that is not right, in lines for the log.
+/// Keys that need a passphrase get it from `passphrases`.
+Result<Setup> load_setup(std::shared_ptr<const config::Config> config, Passphrases& passphrases);
+
+/// The same, when no key can need one.
 Result<Setup> load_setup(std::shared_ptr<const config::Config> config);
 
 }  // namespace tombo::server

@@ -142,6 +142,7 @@ class Shard {
   bool flush_transport(broker::ConnectionId id, Link& link);
   void read(broker::ConnectionId id, Link& link);
   void introduce(broker::ConnectionId id, Link& link, bool opened);
+  void tell_agreement(const net::Transport& transport);
   void feed(broker::ConnectionId id, Bytes bytes);
   void write_dirty();
   void resume_writes();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "net/endpoint.h"
 #include "server/shard.h"
 #include "server/transports.h"
 
@@ -164,8 +165,10 @@ Link* Shard::tie(ConnectionId id, std::unique_ptr<net::Transport> transport, uin
 void Shard::read(ConnectionId id, Link& link) {
   net::Transport& transport = *link.transport;
   // The loop tells it again in the next turn.
-  if (transport.is_opening() && handshakes_++ >= kHandshakesPerTurn) return;
+  const bool was_opening = transport.is_opening();
+  if (was_opening && handshakes_++ >= kHandshakesPerTurn) return;
   const IoResult result = transport.read(*scratch_);
+  if (was_opening && !transport.is_opening()) tell_agreement(transport);
   if (transport.wants_write() && !link.blocked) {
     link.blocked = true;
     loop_.change(transport.descriptor(), id.packed(), link.interest());
@@ -181,6 +184,13 @@ void Shard::read(ConnectionId id, Link& link) {
     case IoResult::Kind::failed:
       return drop(id, link, cause_of(result.error), result.error);
   }
+}
+
+void Shard::tell_agreement(const net::Transport& transport) {
+  const std::string agreement = transport.agreement();
+  if (config_->is_v2_0() || !transport.why_failed().empty() || agreement.empty()) return;
+  LOG_TO(log_, LogType::debug, "Connection from {} negotiated {}",
+         net::peer_text(transport.descriptor()), agreement);
 }
 
 /// Tells the broker whom the connection is of, as soon as it is known, and before its first packet,

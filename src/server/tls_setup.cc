@@ -10,10 +10,16 @@ namespace tombo::server {
 namespace {
 
 Result<net::TlsSettings> settings_of(const config::Config& config,
-                                     const config::ListenerConfig& listener) {
+                                     const config::ListenerConfig& listener,
+                                     Passphrases& passphrases) {
   net::TlsSettings settings{
       .certfile = listener.certfile,
       .keyfile = listener.keyfile,
+      .passphrase = [&passphrases](const std::string& key) { return passphrases.of(key); },
+      .engine = listener.tls_engine,
+      .engine_pin_sha1 = listener.tls_engine_kpass_sha1,
+      .key_in_engine = listener.tls_keyform == config::TlsKeyForm::engine,
+      .ocsp_file = listener.ocsp_file,
       .cafile = listener.cafile,
       .capath = listener.capath,
       .crlfile = listener.crlfile,
@@ -35,31 +41,41 @@ Result<net::TlsSettings> settings_of(const config::Config& config,
   return settings;
 }
 
-Result<std::shared_ptr<const net::TlsContext>> make_context(
-    const config::Config& config, const config::ListenerConfig& listener) {
-  const Result<net::TlsSettings> settings = settings_of(config, listener);
-  if (!settings) return settings.error();
-  return net::TlsContext::make(*settings);
-}
-
 }  // namespace
 
-Result<TlsContexts> make_tls_contexts(const config::Config& config) {
+Result<std::shared_ptr<const net::TlsContext>> make_tls_context(
+    const config::Config& config, const config::ListenerConfig& listener,
+    Passphrases& passphrases) {
+  const Result<net::TlsSettings> settings = settings_of(config, listener, passphrases);
+  Result<std::shared_ptr<const net::TlsContext>> made =
+      settings ? net::TlsContext::make(*settings) : settings.error();
+  if (made) return made;
+  return Error{fmt::format("{}\nError: The listener on {} cannot use TLS.", made.error().text,
+                           listener.place()),
+               made.error().code};
+}
+
+Result<TlsContexts> make_tls_contexts(const config::Config& config, Passphrases& passphrases) {
   TlsContexts contexts;
   for (const config::ListenerConfig& listener : config.listeners) {
     if (!listener.uses_tls()) {
       contexts.emplace_back();
       continue;
     }
-    auto made = make_context(config, listener);
-    if (!made) {
-      return Error{fmt::format("{}\nError: The listener on {} cannot use TLS.", made.error().text,
-                               listener.place()),
-                   made.error().code};
-    }
+    auto made = make_tls_context(config, listener, passphrases);
+    if (!made) return made.error();
     contexts.push_back(std::move(*made));
   }
   return contexts;
+}
+
+std::vector<std::string> warnings_of(const TlsContexts& contexts) {
+  std::vector<std::string> warnings;
+  for (const auto& context : contexts) {
+    if (context == nullptr || context->ocsp_staple().warning().empty()) continue;
+    warnings.push_back(context->ocsp_staple().warning());
+  }
+  return warnings;
 }
 
 }  // namespace tombo::server
