@@ -7,28 +7,12 @@
 
 #include "net/endpoint.h"
 #include "net/listener.h"
+#include "server/listen_place.h"
 
 namespace tombo::server {
 namespace {
 
 constexpr uint16_t kPrivilegedPorts = 1024;
-
-net::ListenPlace place_of(const config::ListenerConfig& listener) {
-  net::ListenPlace place{
-      .host = listener.host, .port = listener.port, .device = listener.bind_interface};
-  switch (listener.socket_domain) {
-    case config::SocketDomain::any:
-      place.family = net::Family::any;
-      break;
-    case config::SocketDomain::ipv4:
-      place.family = net::Family::ipv4;
-      break;
-    case config::SocketDomain::ipv6:
-      place.family = net::Family::ipv6;
-      break;
-  }
-  return place;
-}
 
 Result<OpenListener> open_unix_socket(const std::string& path, unsigned shards, Logger& log) {
   LOG_TO(log, LogType::info, "Opening unix listen socket on path {}.", path);
