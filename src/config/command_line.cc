@@ -114,6 +114,11 @@ constexpr Switch kSwitches[] = {
        line.quiet = true;
        return {};
      }},
+    {"", "--check-migration",
+     [](CommandLine& line, Arguments& /*arguments*/) -> Result<void> {
+       line.action = Action::check_migration;
+       return {};
+     }},
     {"", "--test-config",
      [](CommandLine& line, Arguments& /*arguments*/) -> Result<void> {
        line.action = Action::test_config;
@@ -172,17 +177,34 @@ Result<CommandLine> parse_command_line(std::span<const char* const> arguments) {
   if (line.action == Action::test_config && !line.config_file) {
     return fault("Please provide a configuration file to test.");
   }
+  if (line.action == Action::check_migration && !line.config_file) {
+    return fault("Please provide a configuration file to check.");
+  }
   return line;
 }
 
-Result<ParseOutcome> load(Files& files, const CommandLine& line, const Environment& environment) {
+namespace {
+
+Result<ParseOutcome> load_into(Files& files, const CommandLine& line,
+                               const Environment& environment, Survey* survey) {
   const Result<Compatibility> fallback = environment_compatibility(environment);
   if (!fallback) return fallback.error();
-  const ParseSettings settings{*fallback, line.compatibility, line.ports};
+  const ParseSettings settings{*fallback, line.compatibility, line.ports, survey};
   Result<ParseOutcome> outcome =
       line.config_file ? parse_file(files, *line.config_file, settings) : parse_nothing(settings);
   if (outcome) apply(line, outcome->config);
   return outcome;
+}
+
+}  // namespace
+
+Result<ParseOutcome> load(Files& files, const CommandLine& line, const Environment& environment) {
+  return load_into(files, line, environment, nullptr);
+}
+
+Result<ParseOutcome> load(Files& files, const CommandLine& line, const Environment& environment,
+                          Survey& survey) {
+  return load_into(files, line, environment, &survey);
 }
 
 std::string help_text(std::string_view version) {
@@ -192,8 +214,8 @@ std::string help_text(std::string_view version) {
       "tombo is an MQTT v5.0/v3.1.1/v3.1 broker.\n"
       "\n"
       "Usage: tombo [-c config_file] [-d] [-h] [-p port] [-q | -v]\n"
-      "             [--compatibility 2.0|2.1] [--test-config] [--threads number]\n"
-      "             [--tls-keylog file]\n"
+      "             [--check-migration] [--compatibility 2.0|2.1] [--test-config]\n"
+      "             [--threads number] [--tls-keylog file]\n"
       "\n"
       " -c, --config-file FILE : read the configuration from FILE.\n"
       " -d, --daemon : put the broker into the background after starting.\n"
@@ -202,9 +224,12 @@ std::string help_text(std::string_view version) {
       "      file defines a listener. Up to {} times.\n"
       " -q, --quiet : log nothing. Overrides -v and the configuration file.\n"
       " -v, --verbose : log everything. Overrides log_type in the configuration file.\n"
+      " --check-migration : list what would be different from Mosquitto with the file given with\n"
+      "      -c, then exit with 0, or with 3 when the broker would not start with it.\n"
       " --compatibility 2.0|2.1 : behave as this generation of Mosquitto. Overrides the\n"
       "      configuration file and the environment variable TOMBO_COMPATIBILITY.\n"
-      " --test-config : check the file given with -c, then exit with 0 or 3.\n"
+      " --test-config : check the file given with -c and what it names (files, ports, the user),\n"
+      "      then exit with 0 or 3.\n"
       " --threads NUMBER : threads that serve clients, at most {}; 0 is one a core.\n"
       " --tls-keylog FILE : append the secrets of TLS connections to FILE, so that Wireshark can\n"
       "      read what was captured. Whoever has the file can read it, too.\n"

@@ -16,9 +16,10 @@ namespace tombo::config {
 
 enum class Action : uint8_t {
   run,
-  test_config,   ///< Load, say kConfigurationIsFine and exit with 0.
-  show_help,     ///< Print help_text() and exit with help_exit_status().
-  show_version,  ///< Print the version and exit with 0.
+  test_config,      ///< Load, try what a start needs, say kConfigurationIsFine and exit with 0.
+  check_migration,  ///< Print migration_report() and exit with 0, or 3 when it is not startable.
+  show_help,        ///< Print help_text() and exit with help_exit_status().
+  show_version,     ///< Print the version and exit with 0.
 };
 
 inline constexpr std::string_view kConfigurationIsFine = "Configuration file is OK.";
@@ -44,6 +45,10 @@ struct Environment {
 /// `arguments` without the name of the program. The text of an error may have several lines, its
 /// code is the exit status. With -h and --version what follows is not looked at.
 Result<CommandLine> parse_command_line(std::span<const char* const> arguments);
+
+/// The same file for a report; see ParseSettings::survey.
+Result<ParseOutcome> load(Files& files, const CommandLine& line, const Environment& environment,
+                          Survey& survey);
 
 /// Reads the configuration file, if there is one, and applies command line and environment. Reading
 /// it again on SIGHUP is the same call.

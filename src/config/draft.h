@@ -44,6 +44,8 @@ class Draft {
   /// Where the option stands that is being read: "FILE:LINE".
   void set_place(std::string place) { place_ = std::move(place); }
 
+  [[nodiscard]] const std::string& place() const { return place_; }
+
   /// A `listener` line.
   void begin_listener(ListenerConfig listener);
   /// An included file starts without a current listener, and its own does not outlive it.

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "config/departures.h"
 #include "config/option_tables.h"
 #include "config/options.h"
 
@@ -116,11 +117,23 @@ std::string section(std::string_view title, std::span<const Option> options) {
   return text;
 }
 
+std::string departures_section() {
+  std::string text =
+      "\n## Where tombo does not follow Mosquitto\n\n"
+      "The standard or its users' safety comes first in a few places, in both generations:\n\n"
+      "| what | Mosquitto | tombo |\n|---|---|---|\n";
+  for (const Departure& each : departures()) {
+    text += fmt::format("| {} | {} | {} |\n", each.what, each.mosquitto, each.tombo);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string options_doc() {
   return std::string(kIntroduction) + section("The broker", general_options()) +
-         section("Listeners", listener_options()) + section("Not supported yet", later_options());
+         section("Listeners", listener_options()) + section("Not supported yet", later_options()) +
+         departures_section();
 }
 
 }  // namespace tombo::config

@@ -16,7 +16,10 @@ namespace {
 /// One run over the files with the defaults of one generation.
 class Parser {
  public:
-  Parser(Files& files, Compatibility compatibility) : files_(files), draft_(compatibility) {}
+  Parser(Files& files, Compatibility compatibility, Survey* survey)
+      : files_(files), draft_(compatibility), survey_(survey) {
+    if (survey_ != nullptr) *survey_ = {};
+  }
 
   Result<void> read_main_file(const std::string& path);
   Result<ParseOutcome> finish(const std::vector<uint16_t>& ports);
@@ -34,6 +37,7 @@ class Parser {
 
   Files& files_;
   Draft draft_;
+  Survey* survey_;
 };
 
 Error located(const Error& error, std::string_view place) {
@@ -55,7 +59,12 @@ Result<void> Parser::read_text(const std::string& path, std::string_view text, b
     const std::string place = fmt::format("{}:{}", path, number);
     draft_.set_place(place);
     const Result<void> read = on_line(line, is_main_file);
-    if (!read) return located(read.error(), place);
+    if (read) continue;
+    if (survey_ == nullptr) return located(read.error(), place);
+    if (survey_->uses.empty() || survey_->uses.back().place != place ||
+        !survey_->uses.back().refused) {
+      survey_->faults.push_back({read.error().text, place});
+    }
   }
   return {};
 }
@@ -69,6 +78,7 @@ Result<void> Parser::on_line(std::string_view line, bool is_main_file) {
   if (option == nullptr) {
     return fault(fmt::format("Error: Unknown configuration variable \"{}\".", name));
   }
+  if (survey_ != nullptr) survey_->uses.push_back({option, std::string(name), draft_.place()});
   if (option->behaviour.set == nullptr) return on_include_dir(rest, is_main_file);
   return on_option(*option, name, rest);
 }
@@ -77,7 +87,9 @@ Result<void> Parser::on_option(const Option& option, std::string_view name, std:
   if (option.status == Status::later) {
     // Before anything else: that the option cannot be used at all is what the user has to know.
     Result<void> refused = option.behaviour.set(draft_, name, rest);
-    return refused ? enter_scope(option) : refused;
+    if (refused) return enter_scope(option);
+    if (survey_ != nullptr) survey_->uses.back().refused = true;
+    return refused;
   }
   Result<void> entered = enter_scope(option);
   if (!entered) return entered;
@@ -141,7 +153,10 @@ Result<void> Parser::read_included_file(const std::string& path) {
 }
 
 Result<ParseOutcome> Parser::finish(const std::vector<uint16_t>& ports) {
-  if (const std::optional<Draft::Fault> found = draft_.finish(ports)) {
+  const std::optional<Draft::Fault> found = draft_.finish(ports);
+  if (found && survey_ != nullptr) {
+    survey_->faults.push_back({found->text, found->place});
+  } else if (found) {
     const Error error = fault(found->text);
     return found->place.empty() ? error : located(error, found->place);
   }
@@ -153,7 +168,7 @@ Result<ParseOutcome> Parser::finish(const std::vector<uint16_t>& ports) {
 Result<ParseOutcome> parse_file(Files& files, const std::string& path,
                                 const ParseSettings& settings) {
   const Compatibility expected = settings.forced_compatibility.value_or(settings.compatibility);
-  Parser parser(files, expected);
+  Parser parser(files, expected, settings.survey);
   const Result<void> read = parser.read_main_file(path);
   if (!read) return read.error();
   if (!settings.forced_compatibility && parser.compatibility().value_or(expected) != expected) {

@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/draft.h"
 #include "config/files.h"
+#include "config/survey.h"
 
 namespace tombo::config {
 
@@ -20,6 +21,9 @@ struct ParseSettings {
   std::optional<Compatibility> forced_compatibility = std::nullopt;
   /// -p on the command line: loopback listeners if the file defines none.
   std::vector<uint16_t> ports = {};
+  /// Not null: all that the files use and all that is wrong with them goes there, and what is wrong
+  /// ends nothing.
+  Survey* survey = nullptr;
 };
 
 struct ParseOutcome {

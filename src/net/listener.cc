@@ -22,8 +22,9 @@ Socket open_spare() {
   return Socket(::open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
-/// Two options, two calls: `SO_REUSEADDR | SO_REUSEPORT` is the number of a third one.
-Result<Socket> listen_once(const Endpoint& endpoint, bool share_port) {
+/// Two options, two calls: `SO_REUSEADDR | SO_REUSEPORT` is the number of a third one. Without an
+/// owner: errno says why.
+Socket bind_once(const Endpoint& endpoint, bool share_port) {
   Socket socket(
       ::socket(endpoint.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   // So that a restarted broker gets its port although old connections linger in the kernel.
@@ -32,9 +33,19 @@ Result<Socket> listen_once(const Endpoint& endpoint, bool share_port) {
   // So that IPv4 has a socket of its own at the same port.
   if (endpoint.is_ipv6()) fine = fine && set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   const auto* address = reinterpret_cast<const sockaddr*>(&endpoint.address);
-  fine = fine && ::bind(socket.descriptor(), address, endpoint.size) == 0 &&
-         ::listen(socket.descriptor(), Listener::kBacklog) == 0;
-  if (!fine) return Error{std::strerror(errno)};
+  fine = fine && ::bind(socket.descriptor(), address, endpoint.size) == 0;
+  if (fine) return socket;
+  const int error = errno;
+  socket.close();
+  errno = error;
+  return {};
+}
+
+Result<Socket> listen_once(const Endpoint& endpoint, bool share_port) {
+  Socket socket = bind_once(endpoint, share_port);
+  if (!socket || ::listen(socket.descriptor(), Listener::kBacklog) != 0) {
+    return Error{std::strerror(errno)};
+  }
   return socket;
 }
 
@@ -65,6 +76,10 @@ Result<std::vector<Socket>> listen_at(const Endpoint& endpoint, unsigned count) 
     sockets.push_back(std::move(*next));
   }
   return sockets;
+}
+
+int try_to_bind(const Endpoint& endpoint) {
+  return bind_once(endpoint, false) ? 0 : errno;
 }
 
 uint16_t port_of(const Socket& socket) {

@@ -15,6 +15,10 @@ namespace tombo::net {
 /// process that shares its port: two brokers must not take each other's clients.
 Result<std::vector<Socket>> listen_at(const Endpoint& endpoint, unsigned count);
 
+/// Whether `endpoint` can be bound now: 0 or an errno, EADDRINUSE when somebody listens there. It
+/// is let go at once, and nobody can have connected to it.
+int try_to_bind(const Endpoint& endpoint);
+
 /// The port that a socket is bound to; 0 when it has none.
 uint16_t port_of(const Socket& socket);
 

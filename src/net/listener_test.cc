@@ -58,6 +58,16 @@ TEST(ListenAt, shares_one_port_among_its_sockets) {
   }
 }
 
+TEST(TryToBind, tells_who_listens_already_and_leaves_a_free_port_alone) {
+  auto sockets = listen_at(loopback(), 1);
+  ASSERT_TRUE(sockets) << sockets.error().text;
+  const Endpoint taken = loopback(false, port_of(sockets->front()));
+  EXPECT_EQ(try_to_bind(taken), EADDRINUSE);
+  sockets->clear();
+  EXPECT_EQ(try_to_bind(taken), 0);
+  EXPECT_TRUE(listen_at(taken, 2));
+}
+
 TEST(ListenAt, the_kernel_spreads_connections_over_all_sockets) {
   auto sockets = listen_at(loopback(), 2);
   ASSERT_TRUE(sockets);

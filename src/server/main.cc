@@ -11,12 +11,15 @@
 #include <fmt/core.h>
 
 #include "config/command_line.h"
+#include "config/migration.h"
+#include "config/setters.h"
 #include "server/clock.h"
 #include "server/control.h"
 #include "server/daemon.h"
 #include "server/log_sink.h"
 #include "server/server.h"
 #include "server/signals.h"
+#include "server/start_check.h"
 #include "server/version.h"
 
 namespace tombo::server {
@@ -103,6 +106,32 @@ int serve(Origin& origin, config::ParseOutcome outcome) {
   return 0;
 }
 
+/// Option --test-config: 0 when a start would work, else 3.
+int test_config(Origin& origin, config::ParseOutcome outcome) {
+  const auto config = std::make_shared<const config::Config>(std::move(outcome.config));
+  const Result<void> dropped = drop_privileges(*config, outcome.notices);
+  StartCheck check;
+  if (dropped) check = check_start(config, origin.passphrases);
+  if (!dropped) check.problems.push_back(dropped.error().text);
+  for (const config::Notice& notice : outcome.notices) say(notice.text);
+  for (const std::string& note : check.notes) say(note);
+  for (const std::string& problem : check.problems) say(problem);
+  if (!check.problems.empty()) return config::kInvalidConfiguration;
+  say(config::kConfigurationIsFine);
+  return 0;
+}
+
+/// Option --check-migration.
+int check_migration(const Origin& origin, config::Files& files) {
+  config::Survey survey;
+  const Result<config::ParseOutcome> outcome =
+      config::load(files, origin.command_line, origin.environment, survey);
+  if (!outcome) return fail(outcome.error());
+  fmt::print("{}", config::migration_report(*origin.command_line.config_file,
+                                            outcome->config.compatibility, survey));
+  return survey.is_startable() ? 0 : config::kInvalidConfiguration;
+}
+
 int run(std::span<const char* const> arguments) {
   Origin origin;
   origin.environment = read_environment();
@@ -123,14 +152,11 @@ int run(std::span<const char* const> arguments) {
   }
   block_signals();
   config::DiskFiles files;
+  if (action == config::Action::check_migration) return check_migration(origin, files);
   Result<config::ParseOutcome> outcome =
       config::load(files, origin.command_line, origin.environment);
   if (!outcome) return fail(outcome.error());
-  if (action == config::Action::test_config) {
-    for (const config::Notice& notice : outcome->notices) say(notice.text);
-    say(config::kConfigurationIsFine);
-    return 0;
-  }
+  if (action == config::Action::test_config) return test_config(origin, std::move(*outcome));
   return serve(origin, std::move(*outcome));
 }
 
