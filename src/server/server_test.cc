@@ -2,7 +2,10 @@
 
 #include <chrono>
 #include <memory>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -133,6 +136,34 @@ TEST_F(ServerTest, takes_over_limits_of_a_new_configuration) {
   settings.listeners[0].max_connections = 2;
   server->reconfigure(*load_setup(std::make_shared<const config::Config>(settings)));
   EXPECT_EQ(client().connect("second"), kConnack);
+}
+
+/// TCP_NODELAY of this process's end of a connection; -1: not found.
+int no_delay_towards(const TestClient& client) {
+  sockaddr_in own{};
+  socklen_t size = sizeof own;
+  ::getsockname(client.socket().descriptor(), reinterpret_cast<sockaddr*>(&own), &size);
+  for (int descriptor = 0; descriptor < 1024; ++descriptor) {
+    sockaddr_in peer{};
+    size = sizeof peer;
+    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    if (peer.sin_port != own.sin_port) continue;
+    int value = -1;
+    size = sizeof value;
+    ::getsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &value, &size);
+    return value;
+  }
+  return -1;
+}
+
+TEST_F(ServerTest, takes_over_set_tcp_nodelay_for_new_connections) {
+  start();
+  const TestClient before = client("before");
+  EXPECT_EQ(no_delay_towards(before), 1);
+  settings.set_tcp_nodelay = false;
+  server->reconfigure(*load_setup(std::make_shared<const config::Config>(settings)));
+  const TestClient after = client("after");
+  EXPECT_EQ(no_delay_towards(after), 0);
 }
 
 TEST_F(ServerTest, carries_tls_connections_to_the_shards_of_their_clients) {

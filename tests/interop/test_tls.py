@@ -128,6 +128,19 @@ def test_a_client_that_trusts_another_authority_leaves(start_tls, tmp_path):
             'TLS handshake failed: the client refused with "unknown CA"')
 
 
+def test_a_client_that_wants_another_host_leaves(start_tls, authority):
+    broker = start_tls()
+    # 127.0.0.1 and localhost are the names in the certificate.
+    since = len(broker.log.lines)
+    with socket.create_connection(("127.0.0.1", broker.port), timeout=10) as plain:
+        context = ssl.create_default_context(cafile=authority.path("ca.crt"))
+        with pytest.raises(ssl.SSLCertVerificationError):
+            context.wrap_socket(plain, server_hostname="elsewhere.example.org")
+    if broker.is_tombo:
+        broker.log.wait(r'TLS handshake failed: the client refused with "bad certificate"',
+                        since=since)
+
+
 def test_plain_mqtt_on_a_tls_listener_is_named(start_tls):
     broker = start_tls()
     refused(broker, [], "looks like plain MQTT on a TLS listener")
