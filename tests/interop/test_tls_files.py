@@ -2,8 +2,7 @@
 import fcntl
 import os
 import re
-import socket
-import ssl
+import signal
 import subprocess
 import sys
 import termios
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from authority import Authority
-from broker import Stream, wait_until
+from broker import Stream, accepts, wait_until
 from clients import mosquitto_pub, mosquitto_sub, lines_of
 from test_passwords import set_password
 from test_tls import open_to_all, tls_lines
@@ -218,13 +217,13 @@ def lock(authority, passphrase):
 class Terminal:
     """The controlling terminal of a broker: what it prints there, and what is typed."""
 
-    def __init__(self, broker, *arguments):
+    def __init__(self, broker, *shell):
         master, slave = os.openpty()
 
         def take_terminal():
             os.setsid()
             fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-        words = [broker.program.path, "-c", str(broker.conf_path), *arguments]
+        words = [*shell, broker.program.path, "-c", str(broker.conf_path)]
         # pylint: disable-next=subprocess-popen-preexec-fn
         broker.process = subprocess.Popen(words, stdin=slave, stdout=slave, stderr=slave,
                                           preexec_fn=take_terminal)
@@ -255,6 +254,26 @@ def test_a_passphrase_is_asked_for_once_at_the_terminal(make_broker, authority):
     assert "open sesame" not in terminal.screen.text()
     assert "not reloaded" not in terminal.screen.text()
     broker.stop()
+
+
+@pytest.mark.tombo
+def test_a_passphrase_is_asked_for_before_it_goes_to_the_background(make_broker, authority):
+    lock(authority, "open sesame")
+    broker = make_broker("pid_file {folder}/pid", *tls_lines(authority))
+    # A shell, as it is on a real terminal, so that the terminal outlives the broker's parent.
+    terminal = Terminal(broker, "sh", "-c", '"$@" -d; echo "status $?"; read line', "sh")
+    wait_until(lambda: prompted(terminal), what="the prompt")
+    terminal.type("open sesame\n")
+    terminal.screen.wait("status 0")
+    pid_path = broker.folder / "pid"
+    wait_until(lambda: pid_path.exists() and pid_path.read_text(), what="the pid file")
+    try:
+        wait_until(lambda: accepts(broker.port), what="the daemon accepting connections")
+        mosquitto_pub(broker, *authority.client(), "-t", "t", "-m", "x", "-q", "1")
+    finally:
+        os.kill(int(pid_path.read_text()), signal.SIGTERM)
+    terminal.type("\n")
+    assert broker.wait_exit() == 0
 
 
 @pytest.mark.tombo
