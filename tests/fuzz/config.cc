@@ -51,7 +51,10 @@ config::ParseSettings settings_of(uint8_t byte) {
 }
 
 void check_listener(const ListenerConfig& listener) {
-  CHECK(listener.port != 0 && listener.unix_path.empty());
+  CHECK((listener.port != 0) == listener.unix_path.empty());
+  CHECK(listener.unix_path.size() <= 107);
+  CHECK(listener.enable_proxy_protocol <= 2);
+  CHECK(!listener.has_tls_at_proxy() || !listener.uses_tls());
   CHECK(listener.protocol == config::ListenerProtocol::mqtt && listener.max_qos <= 2);
   CHECK(listener.mount_point.find_first_of("+#") == std::string::npos);
   const uint8_t versions = listener.accept_protocol_versions;
