@@ -124,7 +124,8 @@ class PasswordFileOnDisk : public testing::Test {
 };
 
 TEST(PasswordFile, says_in_the_log_which_part_of_a_login_was_wrong) {
-  const Result<PasswordFile> file = PasswordFile::parse("anna:" + std::string(kHash) + "\n", "pw");
+  const Result<PasswordFile> file =
+      PasswordFile::parse("anna:" + std::string(kHash) + "\n", "pw", BadLines::refuse);
   ASSERT_TRUE(file);
   EXPECT_EQ(file->why_refused("anna"), "password_file pw: wrong password of user 'anna'");
   EXPECT_EQ(file->why_refused("bert"), "password_file pw: there is no user 'bert'");
