@@ -88,7 +88,8 @@ struct Connection {
   uint16_t received_before = 0;  ///< QoS 2 ids in Session::received of earlier connections
   uint16_t keep_alive_s = 0;
   uint16_t listener = 0;
-  uint16_t paused_for = 0;  ///< reasons not to read, see Pause
+  uint16_t limits_logged = 0;  ///< [LimitHit]: bits of what the log has said already
+  uint16_t paused_for = 0;     ///< reasons not to read, see Pause
   mqtt::Version version = mqtt::Version::v3_1_1;
   Stage stage = Stage::connecting;
   bool dirty : 1 = false;    ///< listed in Output::dirty

@@ -86,7 +86,7 @@ ConnectionId Core::on_open(const OpenInfo& info, Now now) {
   connection.timer.owner = id.index;
   connection.timer.kind = timer_connection;
   connection.last_received = now.time;
-  timers_.arm(connection.timer, now.time + kConnectTimeout);
+  timers_.arm(connection.timer, now.time + std::chrono::seconds(config().limits.connect_timeout));
   ++stats_.sockets_opened;
   return id;
 }
@@ -118,7 +118,8 @@ void Core::on_peer_name(ConnectionId id, std::string name) {
 uint32_t Core::packet_size_limit(const Connection& connection) const {
   if (connection.is_open()) return connection.packet_size_max_in;
   const uint32_t configured = config().max_packet_size;
-  return configured == 0 ? kConnectBytesMax : std::min(configured, kConnectBytesMax);
+  const uint32_t limit = config().limits.max_connect_size;
+  return configured == 0 ? limit : std::min(configured, limit);
 }
 
 size_t Core::on_bytes(ConnectionId id, Bytes bytes, Now now) {
@@ -229,7 +230,13 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
     }
     const auto type = static_cast<PacketType>(bytes[taken] >> 4);
     if (cut.status == mqtt::CutStatus::too_large) {
-      malformed(peer, type, {mqtt::Reason::packet_too_large, 1, "larger than max_packet_size"});
+      const bool connects = connection->stage == Connection::Stage::connecting;
+      if (connects) count(LimitHit::connect_size);
+      const bool by_connect_size =
+          connects && packet_size_limit(*connection) == config().limits.max_connect_size;
+      malformed(peer, type,
+                {mqtt::Reason::packet_too_large, 1,
+                 by_connect_size ? "larger than max_connect_size" : "larger than max_packet_size"});
     } else {
       malformed(peer, type, {mqtt::Reason::malformed_packet, 1, "remaining length malformed"});
     }
@@ -310,7 +317,8 @@ void Core::on_timer(Timer& timer) {
   if (!connection->is_open()) {
     LOG_TO(log(), LogType::notice, "Client {} sent no {} within {} s.", connection->address.get(),
            connection->is_proxied ? "complete PROXY header" : "CONNECT",
-           std::chrono::duration_cast<std::chrono::seconds>(kConnectTimeout).count());
+           config().limits.connect_timeout);
+    count(LimitHit::connect_timeout);
     log_ending(*connection, EndCause::timeout, "");
     return start_closing(peer);
   }

@@ -157,6 +157,18 @@ class Core {
 
   Logger& log() { return *setup_.log; }
 
+  // against_abuse.cc: the limits against abuse on what a client sends
+  void count(LimitHit hit) { stats_.count(hit); }
+
+  void log_limit(Peer peer, LimitHit hit, std::string_view packet, std::string_view why);
+  [[nodiscard]] bool too_deep(std::string_view topic) const;
+  std::string check_user_properties(const mqtt::Properties& properties) const;
+  bool check_connect_limits(Peer peer, const mqtt::Connect& packet);
+  bool check_publish_limits(Peer peer, const mqtt::Publish& packet);
+  bool subscription_fits(Session& session, std::string_view filter);
+  mqtt::Reason refuse_subscription(Session& session, const mqtt::Subscription& entry,
+                                   std::string_view filter, std::string& why);
+
   // on_mail.cc
   void reconfigure(mail::Reconfigure change);
 

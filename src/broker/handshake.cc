@@ -173,7 +173,7 @@ bool Core::check_connect(Peer peer, mqtt::Connect& packet, std::string& client_i
     return false;
   }
   return check_keep_alive(peer, packet) && check_will(peer, packet) &&
-         choose_client_id(peer, packet, client_id);
+         check_connect_limits(peer, packet) && choose_client_id(peer, packet, client_id);
 }
 
 bool Core::check_keep_alive(Peer peer, const mqtt::Connect& packet) {

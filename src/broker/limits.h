@@ -9,10 +9,6 @@
 /// The bounds of a shard that no option sets. docs/OPERATING.md lists them for operators.
 namespace tombo::broker {
 
-/// A connection must have sent its CONNECT within this time.
-inline constexpr Duration kConnectTimeout = std::chrono::seconds(30);
-/// Largest CONNECT: client id, will, user name and password at their longest, and some properties.
-inline constexpr uint32_t kConnectBytesMax = uint32_t{512} * 1024;
 /// Bytes of messages under way from one shard to another; beyond it their publishers are not read.
 inline constexpr uint64_t kCreditMax = uint64_t{8} * 1024 * 1024;
 /// Credit is given back in steps of this size, so that it causes no wake-ups of its own.

@@ -137,7 +137,7 @@ bool Core::check_publish(Peer peer, const mqtt::Publish& packet) {
               {Reason::retain_not_supported, 0, "retain is not available"});
     return false;
   }
-  return true;
+  return check_publish_limits(peer, packet);
 }
 
 /// What is answered with a reason while the connection lives on. `why` becomes the reason in words
@@ -160,6 +160,12 @@ Reason Core::publish_verdict(Session& session, const mqtt::Publish& packet, std:
   // [MQTT-3.4.2-1] Mosquitto says "packet too large", which PUBACK and PUBREC cannot.
   if (limit != 0 && packet.payload.size() > limit) {
     return refuse(Reason::quota_exceeded, "payload over message_size_limit");
+  }
+  if (std::string over = check_user_properties(packet.properties); !over.empty()) {
+    log_limit({session.connection, connections_.at(session.connection)}, LimitHit::user_properties,
+              "PUBLISH refused", over);
+    why = std::move(over);
+    return Reason::quota_exceeded;
   }
   if (!packet.properties.empty() &&
       packet.properties.number(PropertyId::payload_format_indicator) == 1U &&

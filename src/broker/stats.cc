@@ -25,6 +25,7 @@ void Stats::add(const Stats& other) {
     packets_received[i] += other.packets_received[i];
     packets_sent[i] += other.packets_sent[i];
   }
+  for (size_t i = 0; i < limit_hits.size(); ++i) limit_hits[i] += other.limit_hits[i];
   sessions += other.sessions;
   connected += other.connected;
   subscriptions += other.subscriptions;

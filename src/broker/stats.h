@@ -1,9 +1,21 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 namespace tombo::broker {
+
+/// The limits against abuse whose hits are counted, see config/limits.h.
+enum class LimitHit : uint8_t {
+  connect_timeout,
+  connect_size,
+  topic_levels,
+  subscriptions,
+  user_properties,
+  will_size,
+};
+inline constexpr size_t kLimitHits = 6;
 
 /// Counters and gauges of one shard. Plain numbers: written on the shard only, copied whole when
 /// the control thread asks. Sums over shards are the broker's ($SYS, metrics).
@@ -27,6 +39,12 @@ struct Stats {
   uint64_t deliveries_refused = 0;
   std::array<uint64_t, 16> packets_received{};  ///< by packet type
   std::array<uint64_t, 16> packets_sent{};
+  std::array<uint64_t, kLimitHits> limit_hits{};  ///< [LimitHit]: what was refused or slowed
+
+  /// Counts what a limit has refused or slowed.
+  void count(LimitHit hit) { ++limit_hits[static_cast<size_t>(hit)]; }
+
+  [[nodiscard]] uint64_t hits(LimitHit hit) const { return limit_hits[static_cast<size_t>(hit)]; }
 
   // Gauges: what there is now.
   uint64_t sessions = 0;       ///< connected and stored

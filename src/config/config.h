@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "config/limits.h"
+
 namespace tombo::config {
 
 /// The generation of Mosquitto whose defaults, CONNACK, reason codes and log wording the broker
@@ -191,6 +193,8 @@ struct Config {
   uint32_t max_packet_size = 2000000;  ///< Whole packet; 0 = limit of the protocol (2.0's default).
   uint32_t message_size_limit = 0;     ///< Payload; 0 = none.
   uint64_t memory_limit = 0;           ///< Bytes of heap; 0 = none.
+
+  Limits limits;  ///< Against abuse.
 
   // Retained messages.
   bool retain_available = true;

@@ -6,9 +6,10 @@
 
 namespace tombo::config {
 
-// The three parts of options(), for options.cc.
+// The four parts of options(), for options.cc.
 std::span<const Option> general_options();
 std::span<const Option> listener_options();
+std::span<const Option> limit_options();
 std::span<const Option> later_options();
 
 }  // namespace tombo::config

@@ -11,7 +11,7 @@ namespace {
 std::vector<Option> all_tables() {
   std::vector<Option> all;
   for (const std::span<const Option> table :
-       {general_options(), listener_options(), later_options()}) {
+       {general_options(), listener_options(), limit_options(), later_options()}) {
     all.insert(all.end(), table.begin(), table.end());
   }
   return all;

@@ -63,7 +63,7 @@ struct Option {
 };
 
 /// All options of Mosquitto 2.0.22 and 2.1.2 and of tombo, aliases included: general ones first,
-/// then those of listeners, then those that are not supported yet. Names that end in `_` are
+/// then those of listeners, limits, those that are not supported yet. Names that end in `_` are
 /// prefixes (plugin_opt_, auth_opt_).
 std::span<const Option> options();
 

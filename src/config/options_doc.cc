@@ -132,8 +132,8 @@ std::string departures_section() {
 
 std::string options_doc() {
   return std::string(kIntroduction) + section("The broker", general_options()) +
-         section("Listeners", listener_options()) + section("Not supported yet", later_options()) +
-         departures_section();
+         section("Listeners", listener_options()) + section("Limits", limit_options()) +
+         section("Not supported yet", later_options()) + departures_section();
 }
 
 }  // namespace tombo::config

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "config/option_tables.h"
 #include "config/options_doc.h"
 
 namespace tombo::config {

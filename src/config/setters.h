@@ -44,6 +44,11 @@ T& field_of(Draft& draft, T LogConfig::*field) {
 }
 
 template <class T>
+T& field_of(Draft& draft, T Limits::*field) {
+  return draft.config.limits.*field;
+}
+
+template <class T>
 T& field_of(Draft& draft, T ListenerConfig::*field) {
   return draft.listener().*field;
 }
@@ -59,6 +64,11 @@ const T& field_of(const Config& config, T LogConfig::*field) {
 }
 
 template <class T>
+const T& field_of(const Config& config, T Limits::*field) {
+  return config.limits.*field;
+}
+
+template <class T>
 T& field_of(Config& config, T Config::*field) {
   return config.*field;
 }
@@ -66,6 +76,11 @@ T& field_of(Config& config, T Config::*field) {
 template <class T>
 T& field_of(Config& config, T LogConfig::*field) {
   return config.log.*field;
+}
+
+template <class T>
+T& field_of(Config& config, T Limits::*field) {
+  return config.limits.*field;
 }
 
 template <class Pointer>

@@ -1,0 +1,61 @@
+#include "config/option_tables.h"
+#include "config/setters.h"
+
+// Limits against abuse, all of them tombo's own.  Columns as in general_options.cc.
+namespace tombo::config {
+namespace {
+
+/// A limit of a type of 32 bits or more; negative numbers are refused.
+template <auto kField, int64_t kMin, int64_t kMax>
+constexpr Option limit(std::string_view name, std::string_view fallback, std::string_view note) {
+  return {name,
+          Scope::global,
+          fallback,
+          Reload::yes,
+          Since::tombo,
+          Status::supported,
+          integer_option<kField, kMin, kMax>(),
+          note};
+}
+
+constexpr int64_t kMost = std::numeric_limits<uint32_t>::max();
+/// A CONNECT with every field at its longest and some properties has 512 KiB.
+constexpr int64_t kConnectSizeMost = int64_t{16} * 1024 * 1024;
+
+// clang-format off
+constexpr Option kOptions[] = {
+  // Before the login.
+  limit<&Limits::connect_timeout, 1, 3600>(
+      "connect_timeout", "30",
+      "Seconds from the connection to its CONNECT, TLS handshake included; 1 to 3600."),
+  limit<&Limits::max_connect_size, 64, kConnectSizeMost>(
+      "max_connect_size", "524288",
+      "Bytes of a CONNECT packet, 64 to 16777216; max_packet_size holds as well."),
+
+  // What a client may send.
+  limit<&Limits::max_subscriptions_per_client, 0, kMost>(
+      "max_subscriptions_per_client", "0 = no limit",
+      "Shared ones included. Further ones are refused in SUBACK: 0x97, v3 0x80."),
+  limit<&Limits::max_topic_levels, 1, kTopicLevelsMax>(
+      "max_topic_levels", "201",
+      "Levels of a topic or filter, 1 to 201; more than 201 are malformed in any case. A PUBLISH or "
+      "a will over it ends the connection (0x90), a filter is refused in SUBACK (0x8F, v3 0x80)."),
+  limit<&Limits::max_user_properties, 0, kMost>(
+      "max_user_properties", "0 = no limit",
+      "User properties of a CONNECT, of its will, or of a PUBLISH, which are refused: 0x97."),
+  limit<&Limits::max_user_property_bytes, 0, kMost>(
+      "max_user_property_bytes", "0 = no limit",
+      "Bytes of the names and values of all user properties of a packet or will; refused: 0x97."),
+  limit<&Limits::max_will_size, 0, kMost>(
+      "max_will_size", "0 = no limit",
+      "Bytes of topic, properties and payload of a will. CONNECT is refused: 0x95, v3 5."),
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Option> limit_options() {
+  return kOptions;
+}
+
+}  // namespace tombo::config
