@@ -88,6 +88,79 @@ bool Core::check_publish_limits(Peer peer, const mqtt::Publish& packet) {
   return false;
 }
 
+/// How long a client has to wait after this packet of its own.
+Duration Core::charge_client(Peer peer, ClientRates& rates, size_t bytes) {
+  const uint32_t message_rate = config().limits.max_message_rate_per_client;
+  const uint32_t byte_rate = config().limits.max_byte_rate_per_client;
+  Duration wait{0};
+  if (message_rate != 0) {
+    wait = rates.messages.add(1, message_rate, now_.time);
+    if (wait > Duration(0)) {
+      log_limit(peer, LimitHit::client_rate, "slowed",
+                fmt::format("more than {} messages a second (max_message_rate_per_client)",
+                            message_rate));
+    }
+  }
+  if (byte_rate != 0) {
+    const Duration byte_wait = rates.bytes.add(static_cast<double>(bytes), byte_rate, now_.time);
+    if (byte_wait > Duration(0)) {
+      log_limit(peer, LimitHit::client_rate, "slowed",
+                fmt::format("more than {} bytes a second (max_byte_rate_per_client)", byte_rate));
+    }
+    wait = std::max(wait, byte_wait);
+  }
+  return wait;
+}
+
+/// How long it has to wait because of all that clients with its user name send.
+Duration Core::charge_user(Peer peer, const Session& session, size_t bytes) {
+  const config::Limits& limits = config().limits;
+  if ((limits.max_message_rate_per_user | limits.max_byte_rate_per_user) == 0 ||
+      session.user_name.empty() || setup_.admission == nullptr) {
+    return Duration(0);
+  }
+  const Duration wait = setup_.admission->charge_user(session.user_name, bytes, limits, now_.time);
+  if (wait > Duration(0)) {
+    log_limit(peer, LimitHit::user_rate, "slowed",
+              fmt::format("user '{}' sends too much (max_message_rate_per_user, "
+                          "max_byte_rate_per_user)",
+                          session.user_name));
+  }
+  return wait;
+}
+
+/// Counts a packet against the rates of its client and user. Over one of them the connection is not
+/// read until the average is down again; what was read behind this packet waits as well.
+/// Acknowledgements are not counted: how many a client sends is not its choice.
+void Core::charge(Peer peer, const mqtt::Frame& frame) {
+  const PacketType type = frame.type();
+  if (type != PacketType::publish && type != PacketType::subscribe &&
+      type != PacketType::unsubscribe) {
+    return;
+  }
+  Session& session = sessions_.at(peer.connection.session);
+  if (session.rates == nullptr) {
+    session.rates = std::make_unique<ClientRates>();
+    session.rates->timer.owner = peer.connection.session.index;
+    session.rates->timer.kind = timer_rate;
+  }
+  const Duration wait = std::max(charge_client(peer, *session.rates, frame.size()),
+                                 charge_user(peer, session, frame.size()));
+  if (wait <= Duration(0)) return;
+  set_reading(peer, Connection::pause_rate, true);
+  timers_.arm(session.rates->timer, now_.time + wait);
+}
+
+/// The client may send again: first what was read already.
+void Core::on_rate_timer(Session& session) {
+  Connection* connection = session.online() ? connections_.find(session.connection) : nullptr;
+  if (connection == nullptr || (connection->paused_for & Connection::pause_rate) == 0) return;
+  const Peer peer{session.connection, *connection};
+  set_reading(peer, Connection::pause_login, true);  // until go_on() is through
+  set_reading(peer, Connection::pause_rate, false);
+  go_on(peer.id);
+}
+
 /// Is there room for this subscription, or has the session got it already?
 bool Core::subscription_fits(Session& session, std::string_view filter) {
   const uint32_t limit = config().limits.max_subscriptions_per_client;

@@ -16,8 +16,8 @@ ConnectionId Broker::on_adopt(mail::Adopt& adopt, Now now) {
   return core_->on_adopt(adopt, now);
 }
 
-void Broker::on_client_address(ConnectionId id, std::string_view address) {
-  core_->on_client_address(id, address);
+void Broker::on_client_address(ConnectionId id, std::string_view address, bool pending) {
+  core_->on_client_address(id, address, pending);
 }
 
 void Broker::on_peer_name(ConnectionId id, std::string name) {

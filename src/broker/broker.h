@@ -57,6 +57,7 @@ struct OpenInfo {
   std::string_view address;  ///< "ADDR:PORT" of the peer, for logs
   uint16_t listener = 0;     ///< index into Config::listeners
   bool is_proxied = false;   ///< the address is that of a proxy, until on_client_address()
+  bool pending = false;      ///< counted: Admission::leave_pending() when it is no longer
 };
 
 /// Why a transport ended.
@@ -87,7 +88,7 @@ class Broker {
   /// the id returned. What is left in adopt.bytes then is still to be given to on_bytes().
   ConnectionId on_adopt(mail::Adopt& adopt, Now now);
   /// A proxy has told whose connection it is: "ADDR:PORT", for logs. Comes before its first bytes.
-  void on_client_address(ConnectionId id, std::string_view address);
+  void on_client_address(ConnectionId id, std::string_view address, bool pending);
   /// The peer has proved this name with its certificate. Comes before its first bytes, if at all.
   void on_peer_name(ConnectionId id, std::string name);
   /// Bytes of any size came. Stale ids are ignored. The bytes need not outlive the call. Returns

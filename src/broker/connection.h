@@ -50,6 +50,8 @@ struct PendingLogin {
   Buffer connect;         ///< the packet as it came
   std::string client_id;  ///< sent or assigned
   bool assigned = false;
+  Time answer_by{};      ///< the login takes no longer than this
+  bool delayed = false;  ///< waits to be looked at
 };
 
 /// One socket's life: what is forgotten when it ends. A CONNECT gives it a session.
@@ -102,6 +104,7 @@ struct Connection {
   bool authenticated : 1 = false;  ///< has proved who it is
   bool moved : 1 = false;          ///< its CONNECT was read on another shard already
   bool is_proxied : 1 = false;     ///< its PROXY header has not come
+  bool pending : 1 = false;        ///< Admission counts it as not logged in
   bool retain_in : 1 = true;       ///< Retain Available, as promised
   uint8_t max_qos_in : 2 = 2;      ///< Maximum QoS, as promised
 
@@ -111,7 +114,8 @@ struct Connection {
     pause_credit = 2,
     pause_acks = 4,
     pause_subscribe = 8,
-    pause_login = 16  ///< what was read behind the CONNECT waits in `partial`
+    pause_login = 16,  ///< what was read behind the CONNECT waits in `partial`
+    pause_rate = 32    ///< too much was sent: what was read behind it waits in `partial`
   };
 
   [[nodiscard]] bool is_open() const { return stage == Stage::open; }

@@ -48,6 +48,7 @@ Core::Core(BrokerSetup setup)
       links_(setup_.shards) {
   CHECK(setup_.config != nullptr && setup_.log != nullptr);
   now_.time = setup_.start;
+  counts_rates_ = config().limits.any_rate();
   sweep_timer_.kind = timer_sweep;
   if (config().retain_expiry_interval != 0) {
     timers_.arm(sweep_timer_, now_.time + std::chrono::minutes(config().retain_expiry_interval));
@@ -83,6 +84,7 @@ ConnectionId Core::on_open(const OpenInfo& info, Now now) {
   connection.address = copy_text(info.address);
   connection.listener = info.listener;
   connection.is_proxied = info.is_proxied;
+  connection.pending = info.pending;
   connection.timer.owner = id.index;
   connection.timer.kind = timer_connection;
   connection.last_received = now.time;
@@ -92,7 +94,8 @@ ConnectionId Core::on_open(const OpenInfo& info, Now now) {
 }
 
 ConnectionId Core::on_adopt(mail::Adopt& adopt, Now now) {
-  const ConnectionId id = on_open({.address = adopt.address, .listener = adopt.listener}, now);
+  const ConnectionId id = on_open(
+      {.address = adopt.address, .listener = adopt.listener, .pending = adopt.pending}, now);
   --stats_.sockets_opened;  // counted where it was accepted
   stats_.bytes_received -= adopt.bytes.size();
   connections_.at(id).moved = true;
@@ -102,11 +105,12 @@ ConnectionId Core::on_adopt(mail::Adopt& adopt, Now now) {
   return id;
 }
 
-void Core::on_client_address(ConnectionId id, std::string_view address) {
+void Core::on_client_address(ConnectionId id, std::string_view address, bool pending) {
   Connection* connection = connections_.find(id);
   if (connection == nullptr || connection->stage != Connection::Stage::connecting) return;
   connection->address = copy_text(address);
   connection->is_proxied = false;
+  connection->pending = pending;
 }
 
 void Core::on_peer_name(ConnectionId id, std::string name) {
@@ -128,7 +132,7 @@ size_t Core::on_bytes(ConnectionId id, Bytes bytes, Now now) {
   Connection* connection = connections_.find(id);
   if (connection == nullptr || connection->stage == Connection::Stage::closing) return given;
   stats_.bytes_received += given;
-  if ((connection->paused_for & Connection::pause_login) != 0) {
+  if ((connection->paused_for & (Connection::pause_login | Connection::pause_rate)) != 0) {
     // Read before the socket was told to rest.
     if (connection->partial == nullptr) connection->partial = std::make_unique<Buffer>();
     connection->partial->insert(connection->partial->end(), bytes.begin(), bytes.end());
@@ -209,6 +213,7 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
     if (connection == nullptr || connection->stage == Connection::Stage::closing) break;
     // Packets behind a CONNECT that is still being decided wait.
     if (connection->stage == Connection::Stage::authenticating) break;
+    if ((connection->paused_for & Connection::pause_rate) != 0) break;
     const Peer peer{id, *connection};
     if (connection->stage == Connection::Stage::connecting &&
         !check_first_bytes(peer, bytes.subspan(taken))) {
@@ -248,6 +253,7 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
 void Core::on_frame(Peer peer, const mqtt::Frame& frame) {
   ++stats_.messages_received;
   ++stats_.packets_received[frame.first_byte >> 4];
+  if (counts_rates_) charge(peer, frame);
   mqtt::Malformed error;
   switch (frame.type()) {
     case PacketType::publish:
@@ -303,15 +309,16 @@ std::optional<Time> Core::next_deadline() const {
 
 void Core::on_timer(Timer& timer) {
   if (timer.kind == timer_sweep) return sweep_retained();
-  if (timer.kind == timer_session) {
+  if (timer.kind == timer_session || timer.kind == timer_rate) {
     Session* session = sessions_.at_index(timer.owner);
-    if (session != nullptr) on_session_timer(*session);
-    return;
+    if (session == nullptr) return;
+    return timer.kind == timer_rate ? on_rate_timer(*session) : on_session_timer(*session);
   }
   Connection* connection = connections_.at_index(timer.owner);
   if (connection == nullptr) return;
   const Peer peer{connections_.id_at(timer.owner), *connection};
   if (connection->stage == Connection::Stage::authenticating) {
+    if (connection->login->delayed) return look_at_delayed(peer);
     return on_login_decided(peer, {mqtt::Reason::server_busy, "the login took too long", {}});
   }
   if (!connection->is_open()) {

@@ -36,7 +36,7 @@ class Core {
   // core.cc: inputs, and the frame loop that feeds the handlers.
   ConnectionId on_open(const OpenInfo& info, Now now);
   ConnectionId on_adopt(mail::Adopt& adopt, Now now);
-  void on_client_address(ConnectionId id, std::string_view address);
+  void on_client_address(ConnectionId id, std::string_view address, bool pending);
   void on_peer_name(ConnectionId id, std::string name);
   size_t on_bytes(ConnectionId id, Bytes bytes, Now now);
   void on_time(Now now);
@@ -135,7 +135,7 @@ class Core {
   /// Is the place that global_max_clients counts kept for a session that follows?
   enum class KeepPlace : uint8_t { no, yes };
 
-  enum TimerKind : uint8_t { timer_connection, timer_session, timer_sweep };
+  enum TimerKind : uint8_t { timer_connection, timer_session, timer_sweep, timer_rate };
 
   // core.cc
   size_t take_frames(ConnectionId id, Bytes bytes);
@@ -165,6 +165,10 @@ class Core {
   std::string check_user_properties(const mqtt::Properties& properties) const;
   bool check_connect_limits(Peer peer, const mqtt::Connect& packet);
   bool check_publish_limits(Peer peer, const mqtt::Publish& packet);
+  void charge(Peer peer, const mqtt::Frame& frame);
+  Duration charge_client(Peer peer, ClientRates& rates, size_t bytes);
+  Duration charge_user(Peer peer, const Session& session, size_t bytes);
+  void on_rate_timer(Session& session);
   bool subscription_fits(Session& session, std::string_view filter);
   mqtt::Reason refuse_subscription(Session& session, const mqtt::Subscription& entry,
                                    std::string_view filter, std::string& why);
@@ -194,6 +198,11 @@ class Core {
               std::string_view client_id, bool assigned);
   std::optional<AuthDecision> ask_for_login(Peer peer, const mqtt::Connect& packet,
                                             std::string_view client_id);
+  void leave_pending(Peer peer);
+  Duration login_delay(Peer peer, const mqtt::Connect& packet);
+  void delay_login(Peer peer, Duration delay);
+  void look_at_delayed(Peer peer);
+  void refuse_login(Peer peer, const mqtt::Connect& packet, const AuthDecision& decision);
   void on_login_decided(Peer peer, const AuthDecision& decision);
   void go_on(ConnectionId id);
 
@@ -421,6 +430,8 @@ class Core {
   uint64_t held_bytes_ = 0;        ///< message bytes in this shard's queues and windows
   Timer sweep_timer_;
   bool shutting_down_ = false;
+  size_t delayed_logins_ = 0;  ///< bound: kDelayedLoginsMax
+  bool counts_rates_ = false;  ///< Limits::any_rate(), looked at for each packet
 };
 
 /// Why no client publishes to the topic, whatever its rights: it is the broker's own ($SYS, but for

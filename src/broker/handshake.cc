@@ -271,6 +271,7 @@ void Core::move_home(Peer peer, ShardId to, const mqtt::Frame& frame) {
   adopt->bytes.insert(adopt->bytes.end(), rest_behind_connect_.begin(), rest_behind_connect_.end());
   adopt->address = peer.connection.address.get();
   adopt->listener = peer.connection.listener;
+  adopt->pending = peer.connection.pending;
   adopt->peer_name = std::move(peer.connection.peer_name);
   --stats_.messages_received;  // its home counts it
   --stats_.packets_received[static_cast<size_t>(mqtt::PacketType::connect)];

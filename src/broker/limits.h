@@ -9,6 +9,8 @@
 /// The bounds of a shard that no option sets. docs/OPERATING.md lists them for operators.
 namespace tombo::broker {
 
+/// Logins that wait to be looked at because their user has failed too often; more are refused.
+inline constexpr size_t kDelayedLoginsMax = 1024;
 /// Bytes of messages under way from one shard to another; beyond it their publishers are not read.
 inline constexpr uint64_t kCreditMax = uint64_t{8} * 1024 * 1024;
 /// Credit is given back in steps of this size, so that it causes no wake-ups of its own.

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
 #include "broker/core.h"
+#include "broker/limits.h"
 #include "mqtt/decode.h"
 
 // The question whether a client may come in, and the time until it is answered: the CONNECT is
@@ -13,14 +15,18 @@ using mqtt::Reason;
 
 void Core::log_in(Peer peer, const mqtt::Frame& frame, const mqtt::Connect& packet,
                   std::string_view client_id, bool assigned) {
-  if (const std::optional<AuthDecision> decision = ask_for_login(peer, packet, client_id)) {
-    if (decision->reason == Reason::success) {
-      // Nobody was asked anything, unless there is a certificate.
-      peer.connection.authenticated =
-          listener(peer.connection.listener).user_name_from_certificate();
-      return accept(peer, packet, client_id, assigned);
+  const Duration delay = login_delay(peer, packet);
+  if (peer.connection.stage == Connection::Stage::closing) return;
+  if (delay == Duration(0)) {
+    if (const std::optional<AuthDecision> decision = ask_for_login(peer, packet, client_id)) {
+      if (decision->reason == Reason::success) {
+        // Nobody was asked anything, unless there is a certificate.
+        peer.connection.authenticated =
+            listener(peer.connection.listener).user_name_from_certificate();
+        return accept(peer, packet, client_id, assigned);
+      }
+      return refuse_login(peer, packet, *decision);
     }
-    return refuse(peer, packet, decision->reason, decision->reason_string, decision->log_text);
   }
   const uint8_t* begin = frame.body.data() - frame.header_size;
   peer.connection.login = std::make_unique<PendingLogin>(PendingLogin{
@@ -30,6 +36,78 @@ void Core::log_in(Peer peer, const mqtt::Frame& frame, const mqtt::Connect& pack
   });
   peer.connection.stage = Connection::Stage::authenticating;
   set_reading(peer, Connection::pause_login, true);
+  if (delay != Duration(0)) delay_login(peer, delay);
+}
+
+/// How long this login has to wait because others failed; refuses it when its address is banned or
+/// too many wait.
+Duration Core::login_delay(Peer peer, const mqtt::Connect& packet) {
+  if (setup_.admission == nullptr ||
+      listener(peer.connection.listener).user_name_from_certificate()) {
+    return Duration(0);
+  }
+  const config::Limits& limits = config().limits;
+  const Admission::LoginPace pace = setup_.admission->login_pace(
+      peer.connection.address.get(), packet.user_name.value_or(""), limits, now_.time);
+  if (pace.banned) {
+    count(LimitHit::login_failures_of_address);
+    refuse(peer, packet, Reason::banned,
+           "too many failed logins of this address (max_login_failures_per_address)");
+    return Duration(0);
+  }
+  if (pace.delay == Duration(0)) return Duration(0);
+  count(LimitHit::login_failures_of_user);
+  if (delayed_logins_ >= kDelayedLoginsMax) {
+    refuse(peer, packet, Reason::server_busy, "too many logins wait");
+    return Duration(0);
+  }
+  LOG_TO(log(), LogType::notice,
+         "Login of user '{}' from {} waits {} s: more than {} failed logins in 60 s "
+         "(max_login_failures_per_user).",
+         packet.user_name.value_or(""), peer.connection.address.get(),
+         std::chrono::duration_cast<std::chrono::seconds>(pace.delay).count(),
+         limits.max_login_failures_per_user);
+  return pace.delay;
+}
+
+void Core::delay_login(Peer peer, Duration delay) {
+  PendingLogin& login = *peer.connection.login;
+  login.answer_by = peer.connection.timer.deadline();
+  login.delayed = true;
+  ++delayed_logins_;
+  timers_.arm(peer.connection.timer, std::min(now_.time + delay, login.answer_by));
+}
+
+/// The time that a login had to wait has passed.
+void Core::look_at_delayed(Peer peer) {
+  PendingLogin& login = *peer.connection.login;
+  login.delayed = false;
+  --delayed_logins_;
+  timers_.arm(peer.connection.timer, login.answer_by);
+  const mqtt::Cut cut = mqtt::cut_frame(login.connect, 0);
+  mqtt::Connect packet;
+  mqtt::Malformed error;
+  // It was decoded when it came.
+  CHECK(cut.status == mqtt::CutStatus::complete && mqtt::decode(cut.frame, packet, error));
+  const auto decision = ask_for_login(peer, packet, login.client_id);
+  if (decision) on_login_decided(peer, *decision);
+}
+
+/// A login that was looked at and found wanting.
+void Core::refuse_login(Peer peer, const mqtt::Connect& packet, const AuthDecision& decision) {
+  const bool failed = decision.reason == Reason::bad_user_name_or_password ||
+                      decision.reason == Reason::not_authorized;
+  if (failed && setup_.admission != nullptr) {
+    setup_.admission->login_failed(peer.connection.address.get(), packet.user_name.value_or(""),
+                                   config().limits, now_.time);
+  }
+  refuse(peer, packet, decision.reason, decision.reason_string);
+}
+
+void Core::leave_pending(Peer peer) {
+  if (!peer.connection.pending) return;
+  peer.connection.pending = false;
+  setup_.admission->leave_pending(peer.connection.address.get(), now_.time);
 }
 
 /// nullopt: the answer comes as mail.
@@ -70,16 +148,15 @@ void Core::on_login_decided(Peer peer, const AuthDecision& decision) {
   if (shutting_down_) {
     return refuse(peer, packet, Reason::server_unavailable, "the server is shutting down");
   }
-  if (decision.reason != Reason::success) {
-    return refuse(peer, packet, decision.reason, decision.reason_string, decision.log_text);
-  }
+  if (decision.reason != Reason::success) return refuse_login(peer, packet, decision);
   connection.authenticated = true;
   accept(peer, packet, login->client_id, login->assigned);
   go_on(peer.id);
 }
 
-/// Handles what was read behind a CONNECT while its login was decided, then reads on. With a lot of
-/// it others are written in between: the rest follows as mail to ourselves.
+/// Handles what was read behind a CONNECT while its login was decided, or behind a packet that came
+/// too soon (against_abuse.cc), then reads on. With a lot of it others are written in between: the
+/// rest follows as mail to ourselves.
 void Core::go_on(ConnectionId id) {
   Connection* connection = connections_.find(id);
   if (connection == nullptr || !connection->is_open()) return;
@@ -91,7 +168,8 @@ void Core::go_on(ConnectionId id) {
     if (taken != whole->size()) {
       connection->partial =
           std::make_unique<Buffer>(whole->begin() + static_cast<ptrdiff_t>(taken), whole->end());
-      if (taken != 0 && output_.wants_flush) return send(setup_.shard, mail::GoOn{id});
+      const bool slowed = (connection->paused_for & Connection::pause_rate) != 0;
+      if (!slowed && taken != 0 && output_.wants_flush) return send(setup_.shard, mail::GoOn{id});
     }
   }
   set_reading({id, *connection}, Connection::pause_login, false);

@@ -119,6 +119,7 @@ struct Adopt {
   std::unique_ptr<std::string> peer_name;  ///< by its certificate; null: none
   uint16_t listener = 0;
   bool authenticated = false;
+  bool pending = false;  ///< counted as in OpenInfo
 };
 
 /// The answer of an Authenticator that took its time.

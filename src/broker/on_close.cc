@@ -176,6 +176,8 @@ void Core::on_closed(ConnectionId id, CloseCause cause, std::string_view detail,
 }
 
 void Core::release_connection(Peer peer) {
+  leave_pending(peer);
+  if (peer.connection.login != nullptr && peer.connection.login->delayed) --delayed_logins_;
   if (peer.connection.dirty) std::erase(output_.dirty, peer.id);
   connections_.erase(peer.id);
 }

@@ -32,6 +32,7 @@ void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view clien
   connection.session = id;
   connection.holds_place = admission != nullptr && (!takes_over || admission->enter_connection());
   connection.stage = Connection::Stage::open;
+  leave_pending(peer);
   connection.counted = true;
   ++stats_.connected;
   ++stats_.connections_accepted;

@@ -56,6 +56,7 @@ void Core::reconfigure(mail::Reconfigure change) {
     session.allowed.reset();
     session.refusals.reset();
   });
+  counts_rates_ = setup_.config->limits.any_rate();
   if (setup_.config->persistent_client_expiration != expiration_before) {
     sessions_.for_each([this](Session& session) {
       if (!session.online()) arm_session_timer(session);

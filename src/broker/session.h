@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/leaky_bucket.h"
 #include "base/ring.h"
 #include "base/time.h"
 #include "base/timer_wheel.h"
@@ -67,6 +68,14 @@ struct Replays {
   bool overtaking = false;   ///< too many came live: they are no longer held
 };
 
+/// What a client has sent of its rates, and the time when it is read again.
+/// Lives from the first packet that a rate counts.
+struct ClientRates {
+  LeakyBucket messages;
+  LeakyBucket bytes;
+  Timer timer;
+};
+
 /// What outlives a connection (section 4.1): subscriptions, windows, queues, will, expiry.
 /// Home: home(client id). Bounds: max_queued_messages / max_queued_bytes on queues, the client's
 /// receive maximum and max_inflight_messages on the window.
@@ -83,6 +92,7 @@ struct Session {
   std::unique_ptr<std::vector<SharedMembership>> shared;
   std::unique_ptr<Replays> replays;
   std::unique_ptr<StoredWill> will;
+  std::unique_ptr<ClientRates> rates;  ///< with a limit on rates
 
   /// Deliveries in the order they came; QoS 1 and 2 that found the window full move to `waiting`.
   Ring<Delivery> pending;

@@ -14,8 +14,14 @@ enum class LimitHit : uint8_t {
   subscriptions,
   user_properties,
   will_size,
+  client_rate,
+  user_rate,
+  pending,
+  connection_rate,
+  login_failures_of_address,
+  login_failures_of_user,
 };
-inline constexpr size_t kLimitHits = 6;
+inline constexpr size_t kLimitHits = 12;
 
 /// Counters and gauges of one shard. Plain numbers: written on the shard only, copied whole when
 /// the control thread asks. Sums over shards are the broker's ($SYS, metrics).

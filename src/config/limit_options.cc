@@ -31,8 +31,43 @@ constexpr Option kOptions[] = {
   limit<&Limits::max_connect_size, 64, kConnectSizeMost>(
       "max_connect_size", "524288",
       "Bytes of a CONNECT packet, 64 to 16777216; max_packet_size holds as well."),
+  limit<&Limits::max_connection_rate_per_address, 0, kMost>(
+      "max_connection_rate_per_address", "0 = no limit",
+      "New connections a minute; all of a minute may come at once. Further ones are closed. Off, "
+      "because a fleet behind one NAT or proxy is one address and comes back at once. An IPv6 "
+      "address counts with its /64."),
+  limit<&Limits::max_login_failures_per_address, 0, kMost>(
+      "max_login_failures_per_address", "0 = no limit",
+      "Failed logins a minute; over it connections of the address are closed and logins answered "
+      "with 0x8A (v3: 5) until the average is down. Off, because it shuts out everybody behind "
+      "the same NAT or proxy."),
+  limit<&Limits::max_login_failures_per_user, 0, kMost>(
+      "max_login_failures_per_user", "10",
+      "Failed logins of a user name a minute, from all addresses; over it each login of the name "
+      "waits before it is looked at: 1 s, doubled with each failure up to 8 s. Never refused for "
+      "it, so that who guesses cannot lock the user out. 0: no delay."),
+  limit<&Limits::max_pending_connections, 0, kMost>(
+      "max_pending_connections", "0 = no limit",
+      "Connections that have not logged in yet. Further ones are closed. Off, because after a "
+      "restart all clients come at once."),
+  limit<&Limits::max_pending_connections_per_address, 0, kMost>(
+      "max_pending_connections_per_address", "0 = no limit",
+      "As max_pending_connections, of one address."),
 
   // What a client may send.
+  limit<&Limits::max_byte_rate_per_client, 0, kMost>(
+      "max_byte_rate_per_client", "0 = no limit",
+      "Bytes of PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets a second. Whoever sends more is not read "
+      "until the average is down to it; a second's worth may come at once."),
+  limit<&Limits::max_byte_rate_per_user, 0, kMost>(
+      "max_byte_rate_per_user", "0 = no limit",
+      "As max_byte_rate_per_client, of all clients with the same user name together."),
+  limit<&Limits::max_message_rate_per_client, 0, kMost>(
+      "max_message_rate_per_client", "0 = no limit",
+      "PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets a second, as max_byte_rate_per_client."),
+  limit<&Limits::max_message_rate_per_user, 0, kMost>(
+      "max_message_rate_per_user", "0 = no limit",
+      "As max_message_rate_per_client, of all clients with the same user name together."),
   limit<&Limits::max_subscriptions_per_client, 0, kMost>(
       "max_subscriptions_per_client", "0 = no limit",
       "Shared ones included. Further ones are refused in SUBACK: 0x97, v3 0x80."),

@@ -27,7 +27,16 @@ struct Bounds {
 constexpr int64_t kMost = 4294967295;
 constexpr Bounds kBounds[] = {
     {"connect_timeout", 1, 3600},
+    {"max_byte_rate_per_client", 0, kMost},
+    {"max_byte_rate_per_user", 0, kMost},
     {"max_connect_size", 64, 16777216},
+    {"max_connection_rate_per_address", 0, kMost},
+    {"max_login_failures_per_address", 0, kMost},
+    {"max_login_failures_per_user", 0, kMost},
+    {"max_pending_connections", 0, kMost},
+    {"max_pending_connections_per_address", 0, kMost},
+    {"max_message_rate_per_client", 0, kMost},
+    {"max_message_rate_per_user", 0, kMost},
     {"max_subscriptions_per_client", 0, kMost},
     {"max_topic_levels", 1, 201},
     {"max_user_properties", 0, kMost},

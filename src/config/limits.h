@@ -14,13 +14,34 @@ struct Limits {
   // Before the login.
   uint32_t connect_timeout = 30;             ///< Seconds from accept to CONNECT; 1 to 3600.
   uint32_t max_connect_size = 512U * 1024U;  ///< Bytes of the CONNECT packet.
+  uint32_t max_pending_connections = 0;      ///< Accepted and not yet logged in.
+  uint32_t max_pending_connections_per_address = 0;
+  uint32_t max_connection_rate_per_address = 0;  ///< Connections a minute.
+  uint32_t max_login_failures_per_address = 0;   ///< A minute; then it is refused.
+  uint32_t max_login_failures_per_user = 10;     ///< A minute; then its logins are delayed.
 
   // What a client may send.
   uint32_t max_topic_levels = kTopicLevelsMax;  ///< Of topics and filters; 1 to kTopicLevelsMax.
   uint32_t max_subscriptions_per_client = 0;    ///< Shared ones included.
-  uint32_t max_user_properties = 0;             ///< Of a CONNECT, its will, or a PUBLISH.
-  uint32_t max_user_property_bytes = 0;         ///< Names and values of all of them together.
-  uint32_t max_will_size = 0;                   ///< Bytes of a will: topic, properties, payload.
+  // PUBLISH, SUBSCRIBE and UNSUBSCRIBE; whoever sends more is read more slowly.
+  uint32_t max_message_rate_per_client = 0;  ///< Packets a second.
+  uint32_t max_byte_rate_per_client = 0;     ///< Bytes of such packets a second.
+  uint32_t max_message_rate_per_user = 0;    ///< Of all clients with a user name together.
+  uint32_t max_byte_rate_per_user = 0;
+  uint32_t max_user_properties = 0;      ///< Of a CONNECT, its will, or a PUBLISH.
+  uint32_t max_user_property_bytes = 0;  ///< Names and values of all of them together.
+  uint32_t max_will_size = 0;            ///< Bytes of a will: topic, properties, payload.
+
+  /// Is there a limit on what each client sends in a second?
+  [[nodiscard]] bool any_rate() const {
+    return (max_message_rate_per_client | max_byte_rate_per_client | max_message_rate_per_user |
+            max_byte_rate_per_user) != 0;
+  }
+
+  /// Is anything counted when a connection comes?
+  [[nodiscard]] bool any_pending() const {
+    return (max_pending_connections | max_pending_connections_per_address) != 0;
+  }
 
   bool operator==(const Limits&) const = default;
 };

@@ -4,19 +4,10 @@
 
 namespace tombo::server {
 
-bool Places::enter() {
-  // Relaxed: the count alone matters, it hands nothing over. Taken first and checked then, so two
-  // threads never share the last place; at worst both are refused.
-  const int64_t before = taken_.fetch_add(1, std::memory_order_relaxed);
-  const int64_t limit = limit_.load(std::memory_order_relaxed);
-  if (limit < 0 || before < limit) return true;
-  leave();
-  return false;
-}
-
-Admission::Admission(const config::Config& config)
+Admission::Admission(const config::Config& config, uint64_t seed)
     : listener_count_(config.listeners.size()),
-      listeners_(std::make_unique<Places[]>(listener_count_)) {
+      listeners_(std::make_unique<Places[]>(listener_count_)),
+      guard_(seed) {
   set_limits(config);
 }
 

@@ -1,40 +1,25 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
+#include "base/sync/places.h"
 #include "broker/ports/admission.h"
 #include "config/config.h"
+#include "server/abuse_guard.h"
 
 namespace tombo::server {
 
-/// A number of places, some of them taken.  Shared by all threads.
-class Places {
- public:
-  /// Negative: no limit. A limit below what is taken lets nobody in until enough have left.
-  void set_limit(int64_t limit) { limit_.store(limit, std::memory_order_relaxed); }
-
-  /// Takes a place; false when there is none.
-  [[nodiscard]] bool enter();
-
-  /// Gives a place back.
-  void leave() { taken_.fetch_sub(1, std::memory_order_relaxed); }
-
-  [[nodiscard]] int64_t taken() const { return taken_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<int64_t> limit_{-1};
-  std::atomic<int64_t> taken_{0};
-};
-
 /// Counts what no shard can know alone: connections and sessions of the broker
-/// (global_max_connections, global_max_clients) and sockets of each listener (max_connections).
+/// (global_max_connections, global_max_clients), sockets of each listener (max_connections), and
+/// what addresses and users do (abuse_guard.h).
 /// Shared by all threads; outlives the shards.
 class Admission final : public broker::Admission {
  public:
-  explicit Admission(const config::Config& config);
+  /// `seed`: secret, for the hashes of addresses and users.
+  explicit Admission(const config::Config& config, uint64_t seed = 0);
 
   /// Takes over the limits of a configuration. Requires: it has the same listeners.
   void set_limits(const config::Config& config);
@@ -47,6 +32,29 @@ class Admission final : public broker::Admission {
 
   void leave_session() override { sessions_.leave(); }
 
+  /// Connections that have not logged in, of max_pending_connections, and what is known of
+  /// addresses and users.
+  AbuseGuard& guard() { return guard_; }
+
+  void leave_pending(std::string_view address, Time now) override {
+    guard_.leave_pending(address, now);
+  }
+
+  LoginPace login_pace(std::string_view address, std::string_view user_name,
+                       const config::Limits& limits, Time now) override {
+    return guard_.login_pace(address, user_name, limits, now);
+  }
+
+  void login_failed(std::string_view address, std::string_view user_name,
+                    const config::Limits& limits, Time now) override {
+    guard_.login_failed(address, user_name, limits, now);
+  }
+
+  Duration charge_user(std::string_view user_name, size_t bytes, const config::Limits& limits,
+                       Time now) override {
+    return guard_.charge_user(user_name, bytes, limits, now);
+  }
+
   /// The places at the listener with this index in Config::listeners.
   Places& listener(size_t index);
 
@@ -55,6 +63,7 @@ class Admission final : public broker::Admission {
   Places sessions_;
   size_t listener_count_;
   std::unique_ptr<Places[]> listeners_;
+  AbuseGuard guard_;
 };
 
 }  // namespace tombo::server

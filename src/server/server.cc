@@ -49,7 +49,7 @@ unsigned hash_threads_for(const config::Config& config) {
 Server::Server(const Setup& setup, LogSink& log_sink)
     : config_(setup.config),
       log_sink_(log_sink),
-      admission_(*config_),
+      admission_(*config_, random_seed()),
       fence_(shards_for(*config_)),
       tls_(setup.tls),
       listening_(shards_for(*config_)) {

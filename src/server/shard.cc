@@ -232,7 +232,11 @@ bool Shard::has_output() {
 
 void Shard::publish_stats() {
   stats_at_ = now_.time;
-  stats_slot_.put(broker_.stats());
+  broker::Stats stats = broker_.stats();
+  for (size_t i = 0; i < stats.limit_hits.size(); ++i) {
+    stats.limit_hits[i] += denied_.limit_hits[i];
+  }
+  stats_slot_.put(stats);
 }
 
 void Shard::reconfigure(mail::Reconfigure change) {

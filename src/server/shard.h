@@ -136,12 +136,13 @@ class Shard {
   void accept(Gate& gate, uint32_t number);
   void open(net::Listener::Accepted accepted, const Gate& gate);
   void announce(std::string_view peer, const config::ListenerConfig& listener);
+  bool welcome(std::string_view peer);
   void complain(Gate& gate, int error);
   void retry_gates();
   Link* tie(broker::ConnectionId id, std::unique_ptr<net::Transport> transport, uint16_t listener);
   bool flush_transport(broker::ConnectionId id, Link& link);
   void read(broker::ConnectionId id, Link& link);
-  void introduce(broker::ConnectionId id, Link& link, bool opened);
+  bool introduce(broker::ConnectionId id, Link& link, bool opened);
   void tell_agreement(const net::Transport& transport);
   void feed(broker::ConnectionId id, Bytes bytes);
   void write_dirty();
@@ -179,6 +180,7 @@ class Shard {
   bool busy_ = false;  // Something is left for the next turn.
   std::optional<Time> finish_by_;
   Time stats_at_;
+  broker::Stats denied_;  // What was refused before the broker saw it.
   StatsSlot stats_slot_;
   Mailbox<broker::Mail> mailbox_;
   Mailbox<Order> orders_;

@@ -4,6 +4,8 @@
 #include <sys/uio.h>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "base/check.h"
 #include "net/endpoint.h"
 #include "server/shard.h"
@@ -135,22 +137,67 @@ void Shard::retry_gates() {
 
 void Shard::open(net::Listener::Accepted accepted, const Gate& gate) {
   const config::ListenerConfig& listener = config_->listeners[gate.index];
+  // Behind a proxy it is the client that counts, who is known when its header has come.
+  const bool is_proxied = listener.enable_proxy_protocol != 0;
+  const bool pending = !is_proxied && config_->limits.any_pending();
+  if (!is_proxied && !welcome(accepted.peer)) return;
   if (!commons_.admission.listener(gate.index).enter()) {
     if (config_->connection_messages) {
       LOG_TO(log_, LogType::notice, "Client connection from {} denied: max_connections exceeded.",
              without_port(accepted.peer));
     }
+    if (pending) commons_.admission.leave_pending(accepted.peer, now_.time);
     return;
   }
-  const bool is_proxied = listener.enable_proxy_protocol != 0;
   if (!is_proxied) announce(accepted.peer, listener);
-  const ConnectionId id = broker_.on_open({accepted.peer, gate.index, is_proxied}, now_);
+  const ConnectionId id = broker_.on_open({.address = accepted.peer,
+                                           .listener = gate.index,
+                                           .is_proxied = is_proxied,
+                                           .pending = pending},
+                                          now_);
   tie(id, make_transport(std::move(accepted), listener, tls_[gate.index]), gate.index);
 }
 
 void Shard::announce(std::string_view peer, const config::ListenerConfig& listener) {
   if (!config_->connection_messages) return;
   LOG_TO(log_, LogType::notice, "New connection from {} on port {}.", peer, listener.port);
+}
+
+/// May this peer connect at all? What it has done before decides. Said in the log once an address
+/// and minute.
+bool Shard::welcome(std::string_view peer) {
+  using Verdict = AbuseGuard::Verdict;
+  const config::Limits& limits = config_->limits;
+  const AbuseGuard::Answer answer = commons_.admission.guard().open(peer, limits, now_.time);
+  std::string why;
+  switch (answer.verdict) {
+    case Verdict::welcome:
+      return true;
+    case Verdict::pending:
+      denied_.count(broker::LimitHit::pending);
+      why = fmt::format("{} have not logged in yet (max_pending_connections)",
+                        limits.max_pending_connections);
+      break;
+    case Verdict::pending_of_address:
+      denied_.count(broker::LimitHit::pending);
+      why = fmt::format("{} of it have not logged in yet (max_pending_connections_per_address)",
+                        limits.max_pending_connections_per_address);
+      break;
+    case Verdict::connection_rate:
+      denied_.count(broker::LimitHit::connection_rate);
+      why = fmt::format("{} connections in 60 s (max_connection_rate_per_address)",
+                        limits.max_connection_rate_per_address);
+      break;
+    case Verdict::banned:
+      denied_.count(broker::LimitHit::login_failures_of_address);
+      why = fmt::format("{} failed logins in 60 s (max_login_failures_per_address)",
+                        limits.max_login_failures_per_address);
+      break;
+  }
+  if (answer.say) {
+    LOG_TO(log_, LogType::notice, "Client connection from {} denied: {}.", without_port(peer), why);
+  }
+  return false;
 }
 
 /// Null: it could not be watched, and is gone.
@@ -173,7 +220,7 @@ void Shard::read(ConnectionId id, Link& link) {
     link.blocked = true;
     loop_.change(transport.descriptor(), id.packed(), link.interest());
   }
-  if (!link.introduced) introduce(id, link, result.kind == IoResult::Kind::done);
+  if (!link.introduced && !introduce(id, link, result.kind == IoResult::Kind::done)) return;
   switch (result.kind) {
     case IoResult::Kind::done:
       return feed(id, Bytes(scratch_->data(), result.count));
@@ -194,20 +241,25 @@ void Shard::tell_agreement(const net::Transport& transport) {
 }
 
 /// Tells the broker whom the connection is of, as soon as it is known, and before its first packet,
-/// when it is `opened`, who the peer has proved to be.
-void Shard::introduce(ConnectionId id, Link& link, bool opened) {
+/// when it is `opened`, who the peer has proved to be. False: it may not connect, and is gone.
+bool Shard::introduce(ConnectionId id, Link& link, bool opened) {
   const config::ListenerConfig& listener = config_->listeners[link.listener];
   if (const std::optional<std::string> address = link.transport->take_client_address()) {
+    if (!welcome(*address)) {
+      drop(id, link, CloseCause::by_broker, 0);
+      return false;
+    }
     announce(*address, listener);
-    broker_.on_client_address(id, *address);
+    broker_.on_client_address(id, *address, config_->limits.any_pending());
   }
-  if (!opened) return;
+  if (!opened) return true;
   link.introduced = true;
-  if (!listener.user_name_from_certificate()) return;
+  if (!listener.user_name_from_certificate()) return true;
   const net::PeerName which =
       listener.use_identity_as_username ? net::PeerName::common_name : net::PeerName::subject;
   std::optional<std::string> name = link.transport->peer_name(which);
   if (name) broker_.on_peer_name(id, std::move(*name));
+  return true;
 }
 
 /// Gives the broker what was read. Mail that was there before comes first: a client that has seen
