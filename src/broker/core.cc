@@ -347,7 +347,10 @@ void Core::arm_keep_alive(Connection& connection) {
 void Core::sweep_retained() {
   if (config().retain_expiry_interval == 0) return;
   // A part of the store at a time, so that a large one does not stall the shard.
-  const bool done = retained_.sweep(now_.wall_ms, kSweepNodes);
+  const bool done = retained_.sweep(
+      now_.wall_ms, kSweepNodes,
+      [this](const mqtt::Message& message) { count_retained_of_client(message, -1); });
+  tell_retained();
   const auto pause =
       done ? Duration(std::chrono::minutes(config().retain_expiry_interval)) : kSweepPause;
   timers_.arm(sweep_timer_, now_.time + pause);

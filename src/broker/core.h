@@ -166,6 +166,11 @@ class Core {
   bool check_connect_limits(Peer peer, const mqtt::Connect& packet);
   bool check_publish_limits(Peer peer, const mqtt::Publish& packet);
   void charge(Peer peer, const mqtt::Frame& frame);
+  void keep_retained(const SharedRef<const mqtt::Message>& message);
+  std::string check_retained(const mqtt::Message& message, const mqtt::Message* old);
+  std::string check_retained_of_client(const mqtt::Message& message, const mqtt::Message* old);
+  void count_retained_of_client(const mqtt::Message& message, int sign);
+  void tell_retained();
   Duration charge_client(Peer peer, ClientRates& rates, size_t bytes);
   Duration charge_user(Peer peer, const Session& session, size_t bytes);
   void on_rate_timer(Session& session);
@@ -430,8 +435,10 @@ class Core {
   uint64_t held_bytes_ = 0;        ///< message bytes in this shard's queues and windows
   Timer sweep_timer_;
   bool shutting_down_ = false;
-  size_t delayed_logins_ = 0;  ///< bound: kDelayedLoginsMax
-  bool counts_rates_ = false;  ///< Limits::any_rate(), looked at for each packet
+  Time
+      retained_quiet_until_{};  ///< no more of messages that are not retained in the log until then
+  size_t delayed_logins_ = 0;   ///< bound: kDelayedLoginsMax
+  bool counts_rates_ = false;   ///< Limits::any_rate(), looked at for each packet
 };
 
 /// Why no client publishes to the topic, whatever its rights: it is the broker's own ($SYS, but for

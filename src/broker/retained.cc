@@ -100,11 +100,14 @@ void RetainedStore::prune(uint32_t at) {
   }
 }
 
-bool RetainedStore::sweep(int64_t wall_ms, size_t nodes_max) {
+bool RetainedStore::sweep(int64_t wall_ms, size_t nodes_max,
+                          const std::function<void(const mqtt::Message&)>& removed) {
   const size_t end = std::min(nodes_.size(), sweep_at_ + nodes_max);
   for (; sweep_at_ < end; ++sweep_at_) {
     const auto& message = nodes_[sweep_at_].message;
-    if (message && message->expired(wall_ms)) clear_message(static_cast<uint32_t>(sweep_at_));
+    if (!message || !message->expired(wall_ms)) continue;
+    if (removed) removed(*message);
+    clear_message(static_cast<uint32_t>(sweep_at_));
   }
   if (sweep_at_ < nodes_.size()) return false;
   sweep_at_ = 0;

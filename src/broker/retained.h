@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,8 +37,9 @@ class RetainedStore {
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
 
   /// Removes expired messages among the next `nodes_max` nodes. Returns whether the end of the
-  /// store was reached; the next call begins anew then.
-  bool sweep(int64_t wall_ms, size_t nodes_max);
+  /// store was reached; the next call begins anew then. `removed` gets each, if given.
+  bool sweep(int64_t wall_ms, size_t nodes_max,
+             const std::function<void(const mqtt::Message&)>& removed = {});
 
   /// Starts a replay. Ended by next() that returns false, or by stop().
   ReplayId start(std::string_view filter);

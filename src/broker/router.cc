@@ -102,7 +102,7 @@ void Core::on_credit(const mail::Credit& credit) {
 /// Sets (or clears) a retained message of a topic homed here. `mask` are the shards it was routed
 /// to: a subscriber that came since gets it from here.
 void Core::retain(const SharedRef<const Message>& message, AckToken token, uint64_t mask) {
-  retained_.set(message);
+  keep_retained(message);
   const bool stored = keeps();
   if (stored) {
     StoreOp& op = batch_ops_.emplace_back();

@@ -20,8 +20,9 @@ enum class LimitHit : uint8_t {
   connection_rate,
   login_failures_of_address,
   login_failures_of_user,
+  retained,
 };
-inline constexpr size_t kLimitHits = 12;
+inline constexpr size_t kLimitHits = 13;
 
 /// Counters and gauges of one shard. Plain numbers: written on the shard only, copied whole when
 /// the control thread asks. Sums over shards are the broker's ($SYS, metrics).

@@ -57,8 +57,8 @@ constexpr Option kOptions[] = {
   // What a client may send.
   limit<&Limits::max_byte_rate_per_client, 0, kMost>(
       "max_byte_rate_per_client", "0 = no limit",
-      "Bytes of PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets a second. Whoever sends more is not read "
-      "until the average is down to it; a second's worth may come at once."),
+      "Bytes of PUBLISH, SUBSCRIBE and UNSUBSCRIBE packets a second. Whoever sends more is not "
+      "read until the average is down to it; a second's worth may come at once."),
   limit<&Limits::max_byte_rate_per_user, 0, kMost>(
       "max_byte_rate_per_user", "0 = no limit",
       "As max_byte_rate_per_client, of all clients with the same user name together."),
@@ -68,13 +68,29 @@ constexpr Option kOptions[] = {
   limit<&Limits::max_message_rate_per_user, 0, kMost>(
       "max_message_rate_per_user", "0 = no limit",
       "As max_message_rate_per_client, of all clients with the same user name together."),
+  limit<&Limits::max_retained_bytes, 0, std::numeric_limits<int64_t>::max()>(
+      "max_retained_bytes", "0 = no limit",
+      "Bytes of all retained messages, topics and properties included. A message that does not fit "
+      "is delivered but not retained, and an older one of its topic is removed. Threads that reach "
+      "the limit at once may pass it by a message each."),
+  limit<&Limits::max_retained_bytes_per_client, 0, std::numeric_limits<int64_t>::max()>(
+      "max_retained_bytes_per_client", "0 = no limit",
+      "As max_retained_bytes, of those a client has published while the option was set."),
+  limit<&Limits::max_retained_messages, 0, kMost>(
+      "max_retained_messages", "0 = no limit",
+      "Topics with a retained message, $SYS included, as max_retained_bytes. A new message in "
+      "place of an older one always has a place."),
+  limit<&Limits::max_retained_messages_per_client, 0, kMost>(
+      "max_retained_messages_per_client", "0 = no limit",
+      "As max_retained_messages, of those a client has published while the option was set."),
   limit<&Limits::max_subscriptions_per_client, 0, kMost>(
       "max_subscriptions_per_client", "0 = no limit",
       "Shared ones included. Further ones are refused in SUBACK: 0x97, v3 0x80."),
   limit<&Limits::max_topic_levels, 1, kTopicLevelsMax>(
       "max_topic_levels", "201",
-      "Levels of a topic or filter, 1 to 201; more than 201 are malformed in any case. A PUBLISH or "
-      "a will over it ends the connection (0x90), a filter is refused in SUBACK (0x8F, v3 0x80)."),
+      "Levels of a topic or filter, 1 to 201; more than 201 are malformed in any case. A PUBLISH "
+      "or a will over it ends the connection (0x90), a filter is refused in SUBACK (0x8F, v3 "
+      "0x80)."),
   limit<&Limits::max_user_properties, 0, kMost>(
       "max_user_properties", "0 = no limit",
       "User properties of a CONNECT, of its will, or of a PUBLISH, which are refused: 0x97."),

@@ -32,6 +32,21 @@ struct Limits {
   uint32_t max_user_property_bytes = 0;  ///< Names and values of all of them together.
   uint32_t max_will_size = 0;            ///< Bytes of a will: topic, properties, payload.
 
+  // What is kept for ever; over it a message is delivered, but not retained.
+  uint32_t max_retained_messages = 0;
+  uint64_t max_retained_bytes = 0;  ///< Topic, properties and payload with what it costs to keep.
+  uint32_t max_retained_messages_per_client = 0;  ///< By who published them.
+  uint64_t max_retained_bytes_per_client = 0;
+
+  /// Is there a limit on what a client has retained?
+  [[nodiscard]] bool any_retained_per_client() const {
+    return max_retained_messages_per_client != 0 || max_retained_bytes_per_client != 0;
+  }
+
+  [[nodiscard]] bool any_retained() const {
+    return max_retained_messages != 0 || max_retained_bytes != 0 || any_retained_per_client();
+  }
+
   /// Is there a limit on what each client sends in a second?
   [[nodiscard]] bool any_rate() const {
     return (max_message_rate_per_client | max_byte_rate_per_client | max_message_rate_per_user |

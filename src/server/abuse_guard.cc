@@ -36,7 +36,7 @@ uint64_t AbuseGuard::key_of(std::string_view peer) const {
   const std::string text(host);
   std::array<char, sizeof(in6_addr)> bytes{};
   if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) != 1) return hash64(host, seed_);
-  in6_addr address;
+  in6_addr address{};
   std::copy(bytes.begin(), bytes.end(), reinterpret_cast<char*>(&address));
   if (IN6_IS_ADDR_V4MAPPED(&address)) return hash64({bytes.data(), bytes.size()}, seed_);
   return hash64({bytes.data(), kNetworkBytes}, seed_);
@@ -121,6 +121,17 @@ void AbuseGuard::login_failed(std::string_view peer, std::string_view user_name,
       return user.failures.try_add(1, per_second(most), most + kStepsMax, now);
     });
   }
+}
+
+broker::Admission::Retained AbuseGuard::add_retained(uint64_t origin,
+                                                     broker::Admission::Retained change, Time now) {
+  return clients_.visit(mix64(origin ^ seed_), now, [&change](Client& client) {
+    broker::Admission::Retained& sum = client.retained;
+    // What was retained before the option was set may go after it.
+    sum.messages = std::max<int64_t>(0, sum.messages + change.messages);
+    sum.bytes = std::max<int64_t>(0, sum.bytes + change.bytes);
+    return sum;
+  });
 }
 
 Duration AbuseGuard::charge_user(std::string_view user_name, size_t bytes,

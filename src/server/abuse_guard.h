@@ -14,14 +14,16 @@
 namespace tombo::server {
 
 /// What the limits against abuse know of addresses and users, for all shards.
-/// Bounds: kAddresses and kUsers are remembered, 4 MiB each when full; with more than that at work
-/// in a minute those that were seen first are forgotten. An address is an IPv4 address or the first
-/// 64 bits of an IPv6 address; which share a place depends on a secret seed. Limits are arguments:
-/// they may change at any time, and what is off costs nothing here.
+/// Bounds: kAddresses, kUsers and kClients (with retained messages) are remembered, 4 MiB each when
+/// full; with more than that at work in a minute those that were seen first are forgotten. An
+/// address is an IPv4 address or the first 64 bits of an IPv6 address; which share a place depends
+/// on a secret seed. Limits are arguments: they may change at any time, and what is off costs
+/// nothing here.
 class AbuseGuard {
  public:
   static constexpr size_t kAddresses = 65'536;
   static constexpr size_t kUsers = 65'536;
+  static constexpr size_t kClients = 65'536;
   /// Longest delay of a login of a user whose logins have failed.
   static constexpr Duration kDelayMax{8000};
   /// What an address or user has done is forgotten by then, by the rules of all limits.
@@ -46,6 +48,10 @@ class AbuseGuard {
   void login_failed(std::string_view peer, std::string_view user_name, const config::Limits& limits,
                     Time now);
 
+  /// Adds to what a client has retained, and returns the sum.
+  broker::Admission::Retained add_retained(uint64_t origin, broker::Admission::Retained change,
+                                           Time now);
+
   Duration charge_user(std::string_view user_name, size_t bytes, const config::Limits& limits,
                        Time now);
 
@@ -61,6 +67,12 @@ class AbuseGuard {
       return pending == 0 && now >= quiet_until && connections.untouched_for(kMemory, now) &&
              failures.untouched_for(kMemory, now);
     }
+  };
+
+  struct Client {
+    broker::Admission::Retained retained;
+
+    [[nodiscard]] bool idle(Time /*now*/) const { return retained.messages == 0; }
   };
 
   struct User {
@@ -82,6 +94,7 @@ class AbuseGuard {
   Places pending_;
   KeyedTable<Address> addresses_{kAddresses};
   KeyedTable<User> users_{kUsers};
+  KeyedTable<Client> clients_{kClients};
 };
 
 }  // namespace tombo::server

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/sync/places.h"
+#include "base/sync/shard_sums.h"
 #include "broker/ports/admission.h"
 #include "config/config.h"
 #include "server/abuse_guard.h"
@@ -50,6 +51,19 @@ class Admission final : public broker::Admission {
     guard_.login_failed(address, user_name, limits, now);
   }
 
+  void set_retained(broker::ShardId shard, Retained here) override {
+    retained_.set(shard.value(), {here.messages, here.bytes});
+  }
+
+  Retained retained_elsewhere(broker::ShardId shard) override {
+    const ShardSums::Pair sum = retained_.sum_without(shard.value());
+    return {sum.first, sum.second};
+  }
+
+  Retained add_retained_of_client(uint64_t origin, Retained change, Time now) override {
+    return guard_.add_retained(origin, change, now);
+  }
+
   Duration charge_user(std::string_view user_name, size_t bytes, const config::Limits& limits,
                        Time now) override {
     return guard_.charge_user(user_name, bytes, limits, now);
@@ -64,6 +78,7 @@ class Admission final : public broker::Admission {
   size_t listener_count_;
   std::unique_ptr<Places[]> listeners_;
   AbuseGuard guard_;
+  ShardSums retained_;
 };
 
 }  // namespace tombo::server

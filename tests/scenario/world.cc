@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include <fmt/core.h>
 
@@ -102,6 +103,40 @@ class World::FakeAdmission final : public broker::Admission {
     --sessions_;
   }
 
+  void set_retained(ShardId shard, Retained here) override { retained_[shard.value()] = here; }
+
+  Retained retained_elsewhere(ShardId shard) override {
+    Retained sum;
+    for (const auto& [keeper, here] : retained_) {
+      if (keeper == shard.value()) continue;
+      sum.messages += here.messages;
+      sum.bytes += here.bytes;
+    }
+    return sum;
+  }
+
+  Retained add_retained_of_client(uint64_t origin, Retained change, Time /*now*/) override {
+    Retained& sum = of_client_[origin];
+    sum.messages += change.messages;
+    sum.bytes += change.bytes;
+    CHECK(sum.messages >= 0 && sum.bytes >= 0);
+    return sum;
+  }
+
+  LoginPace login_pace(std::string_view /*address*/, std::string_view user_name,
+                       const config::Limits& limits, Time /*now*/) override {
+    const uint32_t failed = failures_[std::string(user_name)];
+    const uint32_t user_most = limits.max_login_failures_per_user;
+    const uint32_t address_most = limits.max_login_failures_per_address;
+    return {.banned = address_most != 0 && failed >= address_most,
+            .delay = Duration(user_most != 0 && failed >= user_most ? 1000 : 0)};
+  }
+
+  void login_failed(std::string_view /*address*/, std::string_view user_name,
+                    const config::Limits& /*limits*/, Time /*now*/) override {
+    ++failures_[std::string(user_name)];
+  }
+
  private:
   static bool enter(int64_t& count, int64_t limit) {
     if (limit >= 0 && count >= limit) return false;
@@ -112,6 +147,9 @@ class World::FakeAdmission final : public broker::Admission {
   const std::shared_ptr<const config::Config>& config_;
   int64_t connections_ = 0;
   int64_t sessions_ = 0;
+  std::map<unsigned, Retained> retained_;
+  std::map<uint64_t, Retained> of_client_;
+  std::map<std::string, uint32_t> failures_;  ///< they never leak away
 };
 
 /// Notes who asks, and lets them wait.

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/time.h"
+#include "broker/ids.h"
 #include "config/limits.h"
 
 namespace tombo::broker {
@@ -37,6 +38,24 @@ class Admission {
 
   virtual void login_failed(std::string_view /*address*/, std::string_view /*user_name*/,
                             const config::Limits& /*limits*/, Time /*now*/) {}
+
+  /// Retained messages and their bytes.
+  struct Retained {
+    int64_t messages = 0;
+    int64_t bytes = 0;
+  };
+
+  /// What this shard keeps now.
+  virtual void set_retained(ShardId /*shard*/, Retained /*here*/) {}
+
+  /// What all shards but this one keep.
+  virtual Retained retained_elsewhere(ShardId /*shard*/) { return {}; }
+
+  /// Adds to what the client with this hash (Message::origin()) has retained on all shards, and
+  /// returns the sum.
+  virtual Retained add_retained_of_client(uint64_t /*origin*/, Retained change, Time /*now*/) {
+    return change;
+  }
 
   /// Counts a packet against the rates of its user. Returns how long its sender should not be read.
   virtual Duration charge_user(std::string_view /*user_name*/, size_t /*bytes*/,
