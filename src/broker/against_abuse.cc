@@ -161,6 +161,21 @@ void Core::on_rate_timer(Session& session) {
   go_on(peer.id);
 }
 
+/// A client that goes while it is slowed may have sent DISCONNECT, which forbids its will. What
+/// stands before that is lost: or else who breaks connections would know no rate.
+void Core::obey_waiting_disconnect(Peer peer) {
+  Connection& connection = peer.connection;
+  if ((connection.paused_for & Connection::pause_rate) == 0 || connection.partial == nullptr)
+    return;
+  const std::unique_ptr<Buffer> rest = std::move(connection.partial);
+  for (Bytes left = *rest; !left.empty();) {
+    const mqtt::Cut cut = mqtt::cut_frame(left, packet_size_limit(connection));
+    if (cut.status != mqtt::CutStatus::complete) return;
+    if (cut.frame.type() == PacketType::disconnect) return on_disconnect(peer, cut.frame);
+    left = left.subspan(cut.frame.size());
+  }
+}
+
 /// Is there room for this subscription, or has the session got it already?
 bool Core::subscription_fits(Session& session, std::string_view filter) {
   const uint32_t limit = config().limits.max_subscriptions_per_client;

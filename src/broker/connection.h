@@ -119,6 +119,11 @@ struct Connection {
   };
 
   [[nodiscard]] bool is_open() const { return stage == Stage::open; }
+
+  /// Do packets behind the last one wait: for a login to be decided, or until a rate allows them?
+  [[nodiscard]] bool rest_waits() const {
+    return stage == Stage::authenticating || (paused_for & pause_rate) != 0;
+  }
 };
 
 static_assert(sizeof(Connection) <= 216, "an idle connection stays small");

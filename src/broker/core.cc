@@ -211,9 +211,7 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
     if (taken != 0 && output_.wants_flush) break;
     Connection* connection = connections_.find(id);
     if (connection == nullptr || connection->stage == Connection::Stage::closing) break;
-    // Packets behind a CONNECT that is still being decided wait.
-    if (connection->stage == Connection::Stage::authenticating) break;
-    if ((connection->paused_for & Connection::pause_rate) != 0) break;
+    if (connection->rest_waits()) break;
     const Peer peer{id, *connection};
     if (connection->stage == Connection::Stage::connecting &&
         !check_first_bytes(peer, bytes.subspan(taken))) {
@@ -235,19 +233,23 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
     }
     const auto type = static_cast<PacketType>(bytes[taken] >> 4);
     if (cut.status == mqtt::CutStatus::too_large) {
-      const bool connects = connection->stage == Connection::Stage::connecting;
-      if (connects) count(LimitHit::connect_size);
-      const bool by_connect_size =
-          connects && packet_size_limit(*connection) == config().limits.max_connect_size;
-      malformed(peer, type,
-                {mqtt::Reason::packet_too_large, 1,
-                 by_connect_size ? "larger than max_connect_size" : "larger than max_packet_size"});
+      refuse_too_large(peer, type);
     } else {
       malformed(peer, type, {mqtt::Reason::malformed_packet, 1, "remaining length malformed"});
     }
     break;
   }
   return taken;
+}
+
+void Core::refuse_too_large(Peer peer, PacketType type) {
+  std::string_view why = "larger than max_packet_size";
+  if (peer.connection.stage == Connection::Stage::connecting) {
+    count(LimitHit::connect_size);
+    const uint32_t limit = config().limits.max_connect_size;
+    if (packet_size_limit(peer.connection) == limit) why = "larger than max_connect_size";
+  }
+  malformed(peer, type, {mqtt::Reason::packet_too_large, 1, why});
 }
 
 void Core::on_frame(Peer peer, const mqtt::Frame& frame) {

@@ -141,6 +141,7 @@ class Core {
   size_t take_frames(ConnectionId id, Bytes bytes);
   bool take_partial(ConnectionId id, Bytes& bytes);
   void note_progress(Connection& connection) const;
+  void refuse_too_large(Peer peer, mqtt::PacketType type);
   void on_frame(Peer peer, const mqtt::Frame& frame);
   uint32_t packet_size_limit(const Connection& connection) const;
   void on_timer(Timer& timer);
@@ -174,6 +175,7 @@ class Core {
   Duration charge_client(Peer peer, ClientRates& rates, size_t bytes);
   Duration charge_user(Peer peer, const Session& session, size_t bytes);
   void on_rate_timer(Session& session);
+  void obey_waiting_disconnect(Peer peer);
   bool subscription_fits(Session& session, std::string_view filter);
   mqtt::Reason refuse_subscription(Session& session, const mqtt::Subscription& entry,
                                    std::string_view filter, std::string& why);

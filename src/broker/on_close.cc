@@ -162,6 +162,7 @@ void Core::on_closed(ConnectionId id, CloseCause cause, std::string_view detail,
   Connection* connection = connections_.find(id);
   if (connection == nullptr) return;
   const Peer peer{id, *connection};
+  obey_waiting_disconnect(peer);
   if (connection->stage != Connection::Stage::closing) {
     if (cause == CloseCause::by_protocol) {
       const std::string_view address = connection->address.get();

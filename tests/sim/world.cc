@@ -64,6 +64,8 @@ std::shared_ptr<const config::Config> World::make_config(unsigned window) const 
   config.upgrade_outgoing_qos = plan_.upgrades;
   config.queue_qos0_messages = plan_.queue_qos0;
   config.max_queued_messages = plan_.short_queues ? 3 : 0;
+  // Slow enough to hold back some, fast enough to be through when the world comes to rest.
+  if (plan_.seed % 4 == 0) config.limits.max_message_rate_per_client = 20;
   return std::make_shared<const config::Config>(std::move(config));
 }
 
@@ -389,6 +391,8 @@ void World::clear_retained(Random& random) {
     nothing.qos = Qos::at_least_once;
     nothing.retain = nothing.is_empty = true;
     checker.publish(std::move(nothing), random);
+    settle(random);
+    pass(Duration(50), random);  // A limit on rates may hold it back.
     settle(random);
   }
 }
