@@ -88,6 +88,7 @@ class Broker {
   /// the id returned. What is left in adopt.bytes then is still to be given to on_bytes().
   ConnectionId on_adopt(mail::Adopt& adopt, Now now);
   /// A proxy has told whose connection it is: "ADDR:PORT", for logs. Comes before its first bytes.
+  /// `pending` as in OpenInfo.
   void on_client_address(ConnectionId id, std::string_view address, bool pending);
   /// The peer has proved this name with its certificate. Comes before its first bytes, if at all.
   void on_peer_name(ConnectionId id, std::string name);

@@ -72,8 +72,7 @@ Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
     return connection.version == Version::v3_1_1 ? Reason::unspecified_error
                                                  : static_cast<Reason>(options.qos);
   }
-  const Reason refused =
-      refuse_subscription(session, entry, filter, context.why);
+  const Reason refused = refuse_subscription(session, entry, filter, context.why);
   if (refused != Reason::success) return refused;
   if (mqtt::is_shared(filter)) {
     const std::string_view name = std::string_view(filter).substr(sizeof("$share/") - 1);

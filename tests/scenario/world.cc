@@ -253,7 +253,8 @@ void World::open(Client& client, unsigned shard, uint16_t listener) {
   // No script sends the header itself: to the broker such a connection stays silent.
   const bool is_proxied = listener < config_->listeners.size() &&
                           config_->listeners[listener].enable_proxy_protocol != 0;
-  client.connection = broker(shard).on_open({client.address, listener, is_proxied}, now_);
+  client.connection = broker(shard).on_open(
+      {.address = client.address, .listener = listener, .is_proxied = is_proxied}, now_);
 }
 
 void World::send(Client& client, Bytes bytes) {
