@@ -101,7 +101,7 @@ void Core::refuse_login(Peer peer, const mqtt::Connect& packet, const AuthDecisi
     setup_.admission->login_failed(peer.connection.address.get(), packet.user_name.value_or(""),
                                    config().limits, now_.time);
   }
-  refuse(peer, packet, decision.reason, decision.reason_string);
+  refuse(peer, packet, decision.reason, decision.reason_string, decision.log_text);
 }
 
 void Core::leave_pending(Peer peer) {

@@ -66,14 +66,7 @@ constexpr Option kOptions[] = {
   text("auth_opt_", kPlugin, kAll),
   text("plugin_opt_", kPlugin, kAll),
 
-  // TLS.
-  text("tls_engine", kDefault, kAll),
-  text("tls_engine_kpass_sha1", kDefault, kAll),
-
   // WebSockets and HTTP.
-  // WebSockets, HTTP and the PROXY protocol.
-  number("enable_proxy_protocol", kListener, "off", kNew),
-  switched_off("proxy_protocol_v2_require_tls", kListener, kNew),
   text("http_dir", kListener, kAll),
   number("packet_buffer_size", kGlobal, "4096", kNew),
   number("websockets_headers_size", kGlobal, "2.0: that of the library; 2.1: 4096", kAll),
