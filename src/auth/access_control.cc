@@ -1,5 +1,6 @@
 #include "auth/access_control.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -57,6 +58,10 @@ class ListenerRights final : public broker::Authorizer {
     return rights_[identity.listener].file->explain(identity, access, topic, verdict);
   }
 
+  [[nodiscard]] Rights rights_of(size_t listener) const {
+    return listener < rights_.size() ? rights_[listener] : Rights();
+  }
+
  private:
   std::vector<Rights> rights_;  // By listener.
 };
@@ -82,11 +87,17 @@ Result<std::string> read_acl_file(const std::string& path) {
   return text;
 }
 
-Result<std::shared_ptr<const broker::Authorizer>> load_access_control(const config::Config& config,
-                                                                      const ReadFile& read) {
+Result<SharedAuthorizer> load_access_control(const config::Config& config, const ReadFile& read,
+                                             const SharedAuthorizer& before) {
+  const auto* rights_before = dynamic_cast<const ListenerRights*>(before.get());
   std::map<std::string, SharedAclFile> known;
   std::vector<ListenerRights::Rights> rights;
   for (const config::ListenerConfig& listener : config.listeners) {
+    if (listener.closed && config.per_listener_settings) {
+      rights.push_back(rights_before != nullptr ? rights_before->rights_of(rights.size())
+                                                : ListenerRights::Rights());
+      continue;
+    }
     const std::string& path = config.acl_file_for(listener);
     SharedAclFile& file = known[path];
     if (!path.empty() && file == nullptr) {
@@ -99,10 +110,9 @@ Result<std::shared_ptr<const broker::Authorizer>> load_access_control(const conf
     }
     rights.push_back({file, config.acl_subscribe_check_for(listener)});
   }
-  known.erase("");
-  if (known.empty()) return std::shared_ptr<const broker::Authorizer>();
-  return std::shared_ptr<const broker::Authorizer>(
-      std::make_shared<const ListenerRights>(std::move(rights)));
+  const auto allows_all = [](const auto& each) { return each.file == nullptr; };
+  if (std::ranges::all_of(rights, allows_all)) return SharedAuthorizer();
+  return SharedAuthorizer(std::make_shared<const ListenerRights>(std::move(rights)));
 }
 
 }  // namespace tombo::auth

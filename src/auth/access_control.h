@@ -16,9 +16,12 @@ using ReadFile = std::function<Result<std::string>(const std::string& path)>;
 /// Reads from disk.
 Result<std::string> read_acl_file(const std::string& path);
 
+using SharedAuthorizer = std::shared_ptr<const broker::Authorizer>;
+
 /// The acl_files of the configuration, each read once, as what the broker asks. Null when no
-/// listener has one: everything is allowed then.
-Result<std::shared_ptr<const broker::Authorizer>> load_access_control(const config::Config& config,
-                                                                      const ReadFile& read);
+/// listener has one: everything is allowed then. A closed listener with rules of its own keeps
+/// those that it has in `before`, which an earlier call gave: its file may be gone.
+Result<SharedAuthorizer> load_access_control(const config::Config& config, const ReadFile& read,
+                                             const SharedAuthorizer& before = {});
 
 }  // namespace tombo::auth

@@ -18,12 +18,15 @@ class AccessControl : public testing::Test {
   AccessControl() { config.listeners.resize(2); }
 
   Result<std::shared_ptr<const broker::Authorizer>> load() {
-    return load_access_control(config, [this](const std::string& path) -> Result<std::string> {
-      ++reads;
-      const auto file = files.find(path);
-      if (file == files.end()) return Error{"Error: Unable to open", 13};
-      return file->second;
-    });
+    return load_access_control(
+        config,
+        [this](const std::string& path) -> Result<std::string> {
+          ++reads;
+          const auto file = files.find(path);
+          if (file == files.end()) return Error{"Error: Unable to open", 13};
+          return file->second;
+        },
+        before);
   }
 
   /// May an anonymous client of the listener read topic `t`?
@@ -34,6 +37,7 @@ class AccessControl : public testing::Test {
   config::Config config;
   std::map<std::string, std::string> files;
   int reads = 0;
+  SharedAuthorizer before;
 };
 
 TEST_F(AccessControl, is_nobody_where_there_are_no_files) {
@@ -56,6 +60,18 @@ TEST_F(AccessControl, keeps_the_rules_of_listeners_apart) {
   config.acl_file = "of nobody";
   config.listeners[1].acl_file = "a";
   files["a"] = "";
+  EXPECT_EQ(decide(0), Outcome::allowed);
+  EXPECT_EQ(decide(1), Outcome::denied);
+}
+
+TEST_F(AccessControl, lets_a_closed_listener_keep_its_rules_when_their_file_is_gone) {
+  config.per_listener_settings = true;
+  config.listeners[1].acl_file = "a";
+  files["a"] = "topic u";
+  before = *load();
+  files.clear();
+  config.listeners[1].closed = true;
+  before = *load();
   EXPECT_EQ(decide(0), Outcome::allowed);
   EXPECT_EQ(decide(1), Outcome::denied);
 }

@@ -23,7 +23,8 @@ Result<std::shared_ptr<const Logins>> load_logins(std::shared_ptr<const config::
   std::map<std::string, std::shared_ptr<const PasswordFile>> read;
   const BadLines bad_lines = config->is_v2_0() ? BadLines::skip : BadLines::refuse;
   for (const config::ListenerConfig& listener : config->listeners) {
-    const std::string& path = config->password_file_for(listener);
+    // Nobody logs in at a closed one any more, so its file may be gone.
+    const std::string path = listener.closed ? "" : config->password_file_for(listener);
     std::shared_ptr<const PasswordFile>& file = read[path];
     if (file == nullptr && !path.empty()) {
       Result<PasswordFile> loaded = PasswordFile::load(path, bad_lines);

@@ -59,6 +59,10 @@ void Core::on_connect_frame(Peer peer, const mqtt::Frame& frame) {
            .accepts_protocol_level(static_cast<uint8_t>(packet.version))) {
     return refuse_version(peer, packet);
   }
+  if (listener(peer.connection.listener).closed) {
+    // Accepted before a reload closed it. What would decide the login is gone.
+    return refuse(peer, packet, Reason::server_unavailable, "the listener has been closed");
+  }
   if (listener(peer.connection.listener).user_name_from_certificate() &&
       !take_peer_name(peer, packet)) {
     return;

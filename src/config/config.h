@@ -45,6 +45,9 @@ inline constexpr std::size_t kCommandLinePortsMax = 10;
 inline constexpr uint32_t kThreadsMax = 63;
 inline constexpr uint16_t kDefaultPort = 1883;
 
+/// Listeners of a file, and with those that came and went by reloading, of a running broker.
+inline constexpr std::size_t kListenersMax = 1000;
+
 /// Where log lines go and which. All log_dest_* may be set together; none set means no log at all.
 struct LogConfig {
   bool log_dest_stderr = true;
@@ -78,6 +81,7 @@ struct ListenerConfig {
   SocketDomain socket_domain = SocketDomain::any;
   ListenerProtocol protocol = ListenerProtocol::mqtt;
   bool is_default = false;  ///< Made by port, bind_address or an option before any `listener`.
+  bool closed = false;      ///< A reload has removed it: only those who were connected are left.
 
   std::optional<bool> listener_allow_anonymous;
   std::optional<std::string> listener_auto_id_prefix;

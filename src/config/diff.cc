@@ -53,14 +53,28 @@ void compare_listener(const ListenerConfig& fresh, ListenerConfig& running, Relo
   running = fresh;
 }
 
+/// `fresh` is what the files say of `running` now; null: nothing.
+void update_listener(const ListenerConfig* fresh, ListenerConfig& running, Reloaded& result) {
+  if (fresh != nullptr && !running.closed) return compare_listener(*fresh, running, result);
+  if (fresh != nullptr) {
+    result.changes.push_back({Change::Kind::listener_added, "listener", name_of(*fresh), false});
+    running = *fresh;
+  } else if (!std::exchange(running.closed, true)) {
+    result.changes.push_back({Change::Kind::listener_removed, "listener", name_of(running), false});
+  }
+}
+
 }  // namespace
 
 std::string Change::text() const {
   switch (kind) {
     case Kind::listener_added:
-      return fmt::format("Warning: The new listener on {} needs a restart.", listener);
+      if (!needs_restart) return fmt::format("The listener on {} is new.", listener);
+      return fmt::format(
+          "Warning: The new listener on {} needs a restart: {} have come and gone since the start.",
+          listener, kListenersMax);
     case Kind::listener_removed:
-      return fmt::format("Warning: The listener on {} stays open until a restart.", listener);
+      return fmt::format("The listener on {} is closed; its clients stay connected.", listener);
     case Kind::option:
       break;
   }
@@ -74,18 +88,16 @@ std::string Change::text() const {
 Reloaded reload(const Config& running, const Config& fresh) {
   Reloaded result{running, {}};
   compare_global_options(fresh, result);
+  // It says who may come in without a name, so it must not outlive its listeners.
+  result.config.local_only = fresh.local_only;
   for (ListenerConfig& listener : result.config.listeners) {
-    if (const ListenerConfig* same = find_same(fresh.listeners, listener)) {
-      compare_listener(*same, listener, result);
-    } else {
-      result.changes.push_back(
-          {Change::Kind::listener_removed, "listener", name_of(listener), true});
-    }
+    update_listener(find_same(fresh.listeners, listener), listener, result);
   }
   for (const ListenerConfig& listener : fresh.listeners) {
-    if (find_same(running.listeners, listener) == nullptr) {
-      result.changes.push_back({Change::Kind::listener_added, "listener", name_of(listener), true});
-    }
+    if (find_same(running.listeners, listener) != nullptr) continue;
+    const bool fits = result.config.listeners.size() < kListenersMax;
+    if (fits) result.config.listeners.push_back(listener);
+    result.changes.push_back({Change::Kind::listener_added, "listener", name_of(listener), !fits});
   }
   return result;
 }

@@ -27,8 +27,11 @@ struct Reloaded {
   std::vector<Change> changes;
 };
 
-/// Takes over from `fresh`, the files read again, all that can change while the broker runs. The
-/// listeners of the result are those of `running`, in the same order.
+/// Takes over from `fresh`, the files read again, all that can change while the broker runs.
+/// A listener of `running` keeps its index, for connections, sessions and messages name it by that:
+/// one that `fresh` has no more becomes `closed` and opens again when it comes back. What makes
+/// two listeners the same is all that their sockets and connections begin with: port, address,
+/// device, families, protocol, TLS or not.  Bound: kListenersMax, later ones need a restart.
 Reloaded reload(const Config& running, const Config& fresh);
 
 }  // namespace tombo::config

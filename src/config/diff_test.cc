@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "config/files_in_memory.h"
@@ -154,18 +155,60 @@ TEST(Reload, keeps_what_needs_a_restart) {
   }
 }
 
-TEST(Reload, keeps_listeners_open_and_in_order_when_the_file_adds_and_removes_some) {
+TEST(Reload, keeps_the_order_of_listeners_when_the_file_adds_and_removes_some) {
   const Reloaded result = reload_texts("listener 1884\nlistener 1885 127.0.0.1\n",
                                        "listener 1886\nlistener 1884\nmax_qos 0\n");
-  ASSERT_EQ(result.config.listeners.size(), 2u);
+  ASSERT_EQ(result.config.listeners.size(), 3u);
   EXPECT_EQ(result.config.listeners[0].port, 1884);
   EXPECT_EQ(result.config.listeners[0].max_qos, 0);
+  EXPECT_FALSE(result.config.listeners[0].closed);
   EXPECT_EQ(result.config.listeners[1].port, 1885);
+  EXPECT_TRUE(result.config.listeners[1].closed);
+  EXPECT_EQ(result.config.listeners[2].port, 1886);
+  EXPECT_FALSE(result.config.listeners[2].closed);
   ASSERT_EQ(result.changes.size(), 3u);
   EXPECT_EQ(result.changes[0].option, "max_qos");
   EXPECT_EQ(result.changes[1].text(),
-            "Warning: The listener on port 1885 of 127.0.0.1 stays open until a restart.");
-  EXPECT_EQ(result.changes[2].text(), "Warning: The new listener on port 1886 needs a restart.");
+            "The listener on port 1885 of 127.0.0.1 is closed; its clients stay connected.");
+  EXPECT_EQ(result.changes[2].text(), "The listener on port 1886 is new.");
+  for (const Change& change : result.changes) EXPECT_FALSE(change.needs_restart);
+}
+
+TEST(Reload, says_once_that_a_listener_is_closed_and_keeps_its_settings) {
+  const Config before = config_of("listener 1884\nlistener 1885\nmax_qos 1\n");
+  const Config after = config_of("listener 1884\n");
+  const Config closed = reload(before, after).config;
+  const Reloaded again = reload(closed, after);
+  EXPECT_TRUE(again.changes.empty());
+  EXPECT_EQ(again.config, closed);
+  EXPECT_EQ(again.config.listeners[1].max_qos, 1);
+}
+
+TEST(Reload, opens_a_listener_that_comes_back_in_its_old_place_with_its_new_settings) {
+  const Config before = config_of("listener 1884\nlistener 1885\nmax_qos 1\n");
+  const Config closed = reload(before, config_of("listener 1884\n")).config;
+  const Reloaded back = reload(closed, config_of("listener 1885\nmax_qos 0\nlistener 1884\n"));
+  ASSERT_EQ(back.config.listeners.size(), 2u);
+  EXPECT_FALSE(back.config.listeners[1].closed);
+  EXPECT_EQ(back.config.listeners[1].max_qos, 0);
+  ASSERT_EQ(back.changes.size(), 1u);
+  EXPECT_EQ(back.changes[0].text(), "The listener on port 1885 is new.");
+}
+
+TEST(Reload, takes_no_more_listeners_than_there_are_places_for) {
+  Config running = config_of("listener 1\n");
+  for (uint16_t port = 2; port <= kListenersMax; ++port) {
+    running = reload(running, config_of(fmt::format("listener {}\n", port))).config;
+  }
+  EXPECT_EQ(running.listeners.size(), kListenersMax);
+  const Reloaded beyond = reload(running, config_of("listener 1\nlistener 1884\n"));
+  EXPECT_EQ(beyond.config.listeners.size(), kListenersMax);
+  EXPECT_FALSE(beyond.config.listeners[0].closed);
+  ASSERT_EQ(beyond.changes.size(), 3u);  // One is back, one is closed, one does not fit.
+  EXPECT_TRUE(beyond.changes[2].needs_restart);
+  EXPECT_EQ(beyond.changes[2].text(),
+            "Warning: The new listener on port 1884 needs a restart: 1000 have come and gone since "
+            "the start.");
 }
 
 TEST(Reload, treats_a_listener_with_another_socket_as_another_listener) {
@@ -173,15 +216,20 @@ TEST(Reload, treats_a_listener_with_another_socket_as_another_listener) {
        {"socket_domain ipv4", "bind_interface lo", "certfile /a\nkeyfile /a"}) {
     const std::string after = "listener 1884\nmax_qos 0\n" + std::string(line);
     const Reloaded result = reload_texts("listener 1884\n", after);
-    EXPECT_EQ(result.config, config_of("listener 1884\n")) << line;
+    ASSERT_EQ(result.config.listeners.size(), 2u) << line;
+    EXPECT_TRUE(result.config.listeners[0].closed) << line;
+    EXPECT_EQ(result.config.listeners[1], config_of(after).listeners[0]) << line;
     EXPECT_EQ(result.changes.size(), 2u) << line;
   }
 }
 
-TEST(Reload, does_not_open_a_listener_to_anonymous_clients_by_emptying_the_file) {
-  const Reloaded result = reload_texts("listener 1884\n", "");
-  EXPECT_FALSE(result.config.local_only);
-  EXPECT_FALSE(result.config.anonymous_allowed(result.config.listeners.at(0)));
+TEST(Reload, lets_anonymous_clients_in_without_a_listener_in_the_file_from_this_machine_only) {
+  const Reloaded emptied = reload_texts("listener 1884\n", "");
+  EXPECT_TRUE(emptied.config.listeners.at(0).closed);
+  EXPECT_EQ(emptied.config.listeners.at(1).host, "127.0.0.1");
+  EXPECT_TRUE(emptied.config.anonymous_allowed(emptied.config.listeners.at(1)));
+  const Reloaded filled = reload_texts("", "listener 1884\n");
+  EXPECT_FALSE(filled.config.anonymous_allowed(filled.config.listeners.at(2)));
 }
 
 TEST(Reload, can_compare_every_option_that_has_an_effect) {

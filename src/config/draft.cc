@@ -70,6 +70,10 @@ std::optional<Draft::Fault> Draft::finish(const std::vector<uint16_t>& ports) {
     places_.push_back(*default_place_);
   }
   if (config.listeners.empty()) add_local_listeners(ports);
+  if (config.listeners.size() > kListenersMax) {
+    return Fault{fmt::format("Error: More than {} listeners.", kListenersMax),
+                 places_[kListenersMax]};
+  }
   std::optional<Fault> duplicate = find_duplicate();
   return duplicate ? duplicate : find_fault();
 }

@@ -39,25 +39,27 @@ constexpr Behaviour security_text() {
 
 // clang-format off
 constexpr Option kOptions[] = {
-  {"listener", kGlobal, "none: local-only mode", kNo, kAll, kDiffers,
+  {"listener", kGlobal, "none: local-only mode", kYes, kAll, kDiffers,
    {ValueType::words, &set_listener},
    "Port 0 with a path: a Unix socket, open to owner and group (0770) as in Mosquitto. A socket "
    "left behind there is replaced; one in use or another kind of file is an error, Mosquitto "
-   "removes it. Two equal listeners are an error. A listener added or removed in the file needs a "
-   "restart; Mosquitto refuses the reload."},
-  {"port", kGlobal, "1883", kNo, kAll, kSupported, {ValueType::integer, &set_port},
-   "Port of the default listener.", "Please use 'listener' instead."},
-  {"bind_address", kGlobal, "all addresses", kNo, kAll, kDiffers,
+   "removes it. Two equal listeners are an error. A listener that a reload finds new is opened, one that is gone is closed while its "
+   "clients stay connected; Mosquitto refuses the reload. One with another port, address, "
+   "protocol, with TLS or without, is another listener. At most 1000."},
+  {"port", kGlobal, "1883", kYes, kAll, kDiffers, {ValueType::integer, &set_port},
+   "Port of the default listener. Another one on reload opens that and closes the old one, see "
+   "listener.", "Please use 'listener' instead."},
+  {"bind_address", kGlobal, "all addresses", kYes, kAll, kDiffers,
    {ValueType::text, &set_bind_address},
    "Address of the default listener. A name that does not resolve is found when the listener is "
-   "opened.", "Please use 'listener' instead."},
-  {"bind_interface", kDefault, "none", kNo, kAll, kSupported,
+   "opened. On reload as port.", "Please use 'listener' instead."},
+  {"bind_interface", kDefault, "none", kYes, kAll, kSupported,
    text_option<&ListenerConfig::bind_interface>(),
    "The first IPv4 and the first IPv6 address of the device, as Mosquitto does without privileges; "
-   "with an address at `listener`, that one, which must be the device's."},
-  {"socket_domain", kDefault, "both", kNo, kAll, kSupported,
+   "with an address at `listener`, that one, which must be the device's. On reload as port."},
+  {"socket_domain", kDefault, "both", kYes, kAll, kSupported,
    behaviour<&ListenerConfig::socket_domain>(ValueType::words, &set_socket_domain),
-   "ipv4 or ipv6."},
+   "ipv4 or ipv6. On reload as port."},
   {"protocol", kDefault, "mqtt", kNo, kAll, kDiffers,
    behaviour<&ListenerConfig::protocol>(ValueType::words, &set_protocol),
    "mqtt; websockets and http_api are not supported yet."},

@@ -77,6 +77,22 @@ Result<std::vector<Endpoint>> keep_device(std::vector<Endpoint> endpoints,
 
 }  // namespace
 
+bool Endpoint::operator==(const Endpoint& other) const {
+  if (address.ss_family != other.address.ss_family) return false;
+  if (is_ipv6()) {
+    const auto& mine = reinterpret_cast<const sockaddr_in6&>(address);
+    const auto& others = reinterpret_cast<const sockaddr_in6&>(other.address);
+    return mine.sin6_port == others.sin6_port && mine.sin6_scope_id == others.sin6_scope_id &&
+           std::memcmp(&mine.sin6_addr, &others.sin6_addr, sizeof mine.sin6_addr) == 0;
+  }
+  if (address.ss_family == AF_INET) {
+    const auto& mine = reinterpret_cast<const sockaddr_in&>(address);
+    const auto& others = reinterpret_cast<const sockaddr_in&>(other.address);
+    return mine.sin_port == others.sin_port && mine.sin_addr.s_addr == others.sin_addr.s_addr;
+  }
+  return size == other.size && std::memcmp(&address, &other.address, size) == 0;
+}
+
 Result<std::vector<Endpoint>> resolve(const ListenPlace& place) {
   addrinfo hints{};
   hints.ai_family = family_number(place.family);

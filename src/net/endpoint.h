@@ -27,6 +27,9 @@ struct Endpoint {
   socklen_t size = 0;
 
   [[nodiscard]] bool is_ipv6() const { return address.ss_family == AF_INET6; }
+
+  /// The same address and port?
+  bool operator==(const Endpoint& other) const;
 };
 
 /// The endpoints of `place`, IPv4 first as a rule, never none. Families that the kernel lacks are

@@ -22,7 +22,7 @@ class Admission final : public broker::Admission {
   /// `seed`: secret, for the hashes of addresses and users.
   explicit Admission(const config::Config& config, uint64_t seed = 0);
 
-  /// Takes over the limits of a configuration. Requires: it has the same listeners.
+  /// Takes over the limits of a configuration.
   void set_limits(const config::Config& config);
 
   bool enter_connection() override { return connections_.enter(); }
@@ -75,8 +75,7 @@ class Admission final : public broker::Admission {
  private:
   Places connections_;
   Places sessions_;
-  size_t listener_count_;
-  std::unique_ptr<Places[]> listeners_;
+  std::unique_ptr<Places[]> listeners_;  // kListenersMax: shards use it while listeners come.
   AbuseGuard guard_;
   ShardSums retained_;
 };

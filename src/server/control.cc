@@ -71,10 +71,11 @@ void log_error(Logger& log, const Error& error) {
   for_each_line(error.text, [&log](std::string_view line) { log.log(LogType::error, line); });
 }
 
-Control::Control(Origin origin, std::shared_ptr<const config::Config> config, LogSink& log_sink,
-                 ThreadLogger& log, Server& server)
+Control::Control(Origin origin, const Setup& setup, LogSink& log_sink, ThreadLogger& log,
+                 Server& server)
     : origin_(std::move(origin)),
-      config_(std::move(config)),
+      config_(setup.config),
+      rights_(setup.authorizer),
       log_sink_(log_sink),
       log_(log),
       server_(server),
@@ -125,17 +126,19 @@ void Control::reload() {
   if (!fresh) return keep_old(fresh.error());
   log_notices(log_, fresh->notices);
   config::Reloaded reloaded = config::reload(*config_, fresh->config);
-  const Result<Setup> setup = load_setup(
-      std::make_shared<const config::Config>(std::move(reloaded.config)), origin_.passphrases);
+  const Result<Setup> setup =
+      load_setup(std::make_shared<const config::Config>(std::move(reloaded.config)),
+                 origin_.passphrases, rights_);
   if (!setup) return keep_old(setup.error());
   log_warnings(log_, *setup);
+  if (!server_.reconfigure(*setup, log_)) return keep_old({});
   for (const config::Change& change : reloaded.changes) {
     log_.log(change.needs_restart ? LogType::warning : LogType::info, change.text());
   }
   config_ = setup->config;
+  rights_ = setup->authorizer;
   reopen_log();
   log_.set_types(config_->log.log_type);
-  server_.reconfigure(*setup);
   plan_sys_update(read_clock());
 }
 

@@ -11,6 +11,7 @@
 #include "server/log_sink.h"
 #include "server/passphrases.h"
 #include "server/server.h"
+#include "server/setup.h"
 #include "server/signals.h"
 #include "server/sys_topics.h"
 
@@ -27,8 +28,7 @@ struct Origin {
 /// or $SYS is due.  Home: the main thread.
 class Control {
  public:
-  Control(Origin origin, std::shared_ptr<const config::Config> config, LogSink& log_sink,
-          ThreadLogger& log, Server& server);
+  Control(Origin origin, const Setup& setup, LogSink& log_sink, ThreadLogger& log, Server& server);
 
   /// Until SIGINT or SIGTERM. The server runs before and after.
   void run();
@@ -45,6 +45,7 @@ class Control {
 
   Origin origin_;
   std::shared_ptr<const config::Config> config_;
+  std::shared_ptr<const broker::Authorizer> rights_;
   LogSink& log_sink_;
   ThreadLogger& log_;
   Server& server_;

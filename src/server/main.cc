@@ -99,7 +99,7 @@ int serve(Origin& origin, config::ParseOutcome outcome) {
   }
   LOG_TO(log, LogType::info, "mosquitto version {} running", version_text(config->compatibility));
   server.accept();
-  Control(origin, config, log_sink, log, server).run();
+  Control(origin, *setup, log_sink, log, server).run();
   server.stop();
   LOG_TO(log, LogType::info, "mosquitto version {} terminating",
          version_text(config->compatibility));

@@ -10,7 +10,6 @@
 #include <fmt/core.h>
 
 #include "base/check.h"
-#include "server/open_listener.h"
 
 namespace tombo::server {
 namespace {
@@ -97,43 +96,29 @@ void Server::start() {
 }
 
 Result<void> Server::listen(Logger& log) {
-  if (config_->local_only) {
-    for (const char* line :
-         {"Starting in local only mode. Connections will only be possible from clients running on "
-          "this machine.",
-          "Create a configuration file which defines a listener to allow remote access.",
-          "For more details see https://mosquitto.org/documentation/authentication-methods/"}) {
-      log.log(LogType::warning, line);
-    }
-  }
-  for (size_t i = 0; i < config_->listeners.size(); ++i) {
-    Result<void> listening = open(static_cast<uint16_t>(i), log);
-    // In local only mode one of the two loopback addresses is enough.
-    if (!listening && !config_->local_only) return listening;
-  }
-  if (ports_.empty()) return Error{"Error: No listener could be opened."};
-  return {};
-}
-
-Result<void> Server::open(uint16_t index, Logger& log) {
-  Result<OpenListener> open = open_listener(config_->listeners[index], shard_count(), log);
-  if (!open) return open.error();
-  ports_.insert(ports_.end(), open->ports.begin(), open->ports.end());
-  socket_files_.push_back(std::move(open->file));
-  for (size_t i = 0; i < shards_.size(); ++i) {
-    for (net::Socket& socket : open->sockets[i]) {
-      listening_[i].push_back({std::move(socket), index});
-    }
-  }
+  Result<Listening::Change> opened = listening_.plan(*config_, log);
+  if (!opened) return opened.error();
+  first_ = std::move(*opened);
   return {};
 }
 
 void Server::accept() {
-  on_all_shards([this](Shard& shard, size_t index) {
-    shard.set_tls(tls_);
-    for (Shard::ListeningSocket& each : listening_[index]) shard.add_listener(std::move(each));
+  on_all_shards([this](Shard& shard, size_t /*index*/) { shard.set_tls(tls_); });
+  hand_over(*std::exchange(first_, std::nullopt));
+}
+
+void Server::hand_over(Listening::Change change) {
+  on_all_shards([&change](Shard& shard, size_t index) {
+    for (const Listening::Change::Move& move : change.moved) {
+      shard.move_address(move.address, move.listener);
+    }
+    shard.close_unused_listeners();
+    for (OpenAddress& address : change.opened) {
+      if (index >= address.sockets.size()) continue;
+      shard.add_listener({std::move(address.sockets[index]), address.listener, address.number});
+    }
   });
-  listening_.clear();
+  listening_.commit(*config_, std::move(change));
 }
 
 void Server::stop() {
@@ -142,7 +127,7 @@ void Server::stop() {
     shard.close_listeners();
     shard.deliver(mail::Shutdown{mail::Shutdown::Step::publish_wills});
   });
-  socket_files_.clear();
+  listening_.close();
   let_mail_settle();
   on_all_shards([](Shard& shard, size_t /*index*/) {
     shard.deliver(mail::Shutdown{mail::Shutdown::Step::disconnect});
@@ -174,7 +159,9 @@ void Server::on_all_shards(const std::function<void(Shard&, size_t)>& order) {
   done->wait();
 }
 
-void Server::reconfigure(const Setup& setup) {
+Result<void> Server::reconfigure(const Setup& setup, Logger& log) {
+  Result<Listening::Change> change = listening_.plan(*setup.config, log);
+  if (!change) return change.error();
   config_ = setup.config;
   admission_.set_limits(*config_);
   if (setup.logins->need_passwords()) hash_pool_->start();
@@ -183,6 +170,10 @@ void Server::reconfigure(const Setup& setup) {
     shard.set_tls(setup.tls);
     shard.reconfigure({setup.config, setup.authorizer});
   });
+  // Only now, when every shard knows the new listeners: a connection that one of them accepts may
+  // move to any other.
+  hand_over(std::move(*change));
+  return {};
 }
 
 void Server::inject(std::vector<SharedRef<const mqtt::Message>> messages) {

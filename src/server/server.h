@@ -16,8 +16,8 @@
 #include "broker/broker.h"
 #include "broker/interest.h"
 #include "config/config.h"
-#include "net/unix_socket.h"
 #include "server/admission.h"
+#include "server/listening.h"
 #include "server/log_sink.h"
 #include "server/setup.h"
 #include "server/shard.h"
@@ -54,9 +54,10 @@ class Server {
   /// everybody, and a short while to get it all written. Does nothing when it does not run.
   void stop();
 
-  /// Hands a new configuration to all shards, with what its files say now. Requires: the same
-  /// listeners.
-  void reconfigure(const Setup& setup);
+  /// Hands a new configuration to all shards, with what its files say now, after it has opened
+  /// the listeners that are new. An error leaves everything as it was and is in the log already.
+  /// Requires: listeners that were there before have the index that they had.
+  Result<void> reconfigure(const Setup& setup, Logger& log);
 
   /// Publishes messages of the broker's own, also from the log's thread.
   void inject(std::vector<SharedRef<const mqtt::Message>> messages);
@@ -68,16 +69,16 @@ class Server {
 
   [[nodiscard]] unsigned shard_count() const { return static_cast<unsigned>(shards_.size()); }
 
-  /// The ports that are open, in the order of listeners and addresses, 0 for a Unix socket. For
-  /// tests, which open port 0.
-  [[nodiscard]] const std::vector<uint16_t>& ports() const { return ports_; }
+  /// The ports that shards accept at, in the order in which they were opened. For tests, which open
+  /// port 0.
+  [[nodiscard]] std::vector<uint16_t> ports() const { return listening_.ports(); }
 
  private:
-  /// Opens the listener with this index in Config::listeners.
-  Result<void> open(uint16_t index, Logger& log);
   /// Carries `order(shard, index)` out on every shard's thread and waits until all have.
   void on_all_shards(const std::function<void(Shard&, size_t)>& order);
   void let_mail_settle();
+  /// Shards take the sockets; both configuration and TLS are theirs already.
+  void hand_over(Listening::Change change);
 
   std::shared_ptr<const config::Config> config_;
   LogSink& log_sink_;
@@ -89,9 +90,8 @@ class Server {
   std::vector<std::unique_ptr<auth::PasswordAuthenticator>> authenticators_;  // By shard.
   TlsContexts tls_;
   std::vector<std::unique_ptr<Shard>> shards_;
-  std::vector<std::vector<Shard::ListeningSocket>> listening_;  // By shard, until accept().
-  std::vector<uint16_t> ports_;
-  std::vector<net::SocketFile> socket_files_;  // Of Unix sockets that are open.
+  Listening listening_;
+  std::optional<Listening::Change> first_;  // From listen() to accept().
   bool running_ = false;
 };
 

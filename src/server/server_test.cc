@@ -30,8 +30,7 @@ class ServerTest : public testing::Test {
   ServerTest() {
     settings.threads = 2;
     settings.allow_anonymous = true;
-    settings.listeners.push_back(
-        config::default_listener(config::Compatibility::v2_1, 0, "127.0.0.1"));
+    add_listener();
     settings.log.log_type = 0;
   }
 
@@ -41,8 +40,19 @@ class ServerTest : public testing::Test {
     NullLogger quiet;
     server->start();
     ASSERT_TRUE(server->listen(quiet));
-    ASSERT_EQ(server->ports().size(), 1U);
     server->accept();
+    ASSERT_EQ(server->ports().size(), 1U);
+  }
+
+  bool reconfigure() {
+    NullLogger quiet;
+    const auto setup = load_setup(std::make_shared<const config::Config>(settings));
+    return static_cast<bool>(server->reconfigure(*setup, quiet));
+  }
+
+  void add_listener() {
+    settings.listeners.push_back(
+        config::default_listener(config::Compatibility::v2_1, 0, "127.0.0.1"));
   }
 
   TestClient client() { return TestClient(server->ports()[0]); }
@@ -134,7 +144,7 @@ TEST_F(ServerTest, takes_over_limits_of_a_new_configuration) {
   start();
   TestClient first = client("first");
   settings.listeners[0].max_connections = 2;
-  server->reconfigure(*load_setup(std::make_shared<const config::Config>(settings)));
+  ASSERT_TRUE(reconfigure());
   EXPECT_EQ(client().connect("second"), kConnack);
 }
 
@@ -161,9 +171,76 @@ TEST_F(ServerTest, takes_over_set_tcp_nodelay_for_new_connections) {
   const TestClient before = client("before");
   EXPECT_EQ(no_delay_towards(before), 1);
   settings.set_tcp_nodelay = false;
-  server->reconfigure(*load_setup(std::make_shared<const config::Config>(settings)));
+  ASSERT_TRUE(reconfigure());
   const TestClient after = client("after");
   EXPECT_EQ(no_delay_towards(after), 0);
+}
+
+TEST_F(ServerTest, opens_and_closes_listeners_while_others_go_on) {
+  start();
+  TestClient stays = client("stays");
+  add_listener();
+  settings.listeners[1].mount_point = "m/";
+  ASSERT_TRUE(reconfigure());
+  ASSERT_EQ(server->ports().size(), 2U);
+  const uint16_t second = server->ports()[1];
+  std::vector<TestClient> through_it;
+  for (int i = 0; i < 8; ++i) {  // Some move to another shard, which must know the listener, too.
+    TestClient& made = through_it.emplace_back(second);
+    EXPECT_EQ(made.connect("new-" + std::to_string(i)), kConnack);
+    made.subscribe("t");
+  }
+  settings.listeners[1].closed = true;
+  ASSERT_TRUE(reconfigure());
+  EXPECT_EQ(server->ports().size(), 1U);
+  EXPECT_FALSE(TestClient(second).connected());
+  stays.send_raw(TestClient::publish("m/t", "still there"));
+  for (TestClient& each : through_it) EXPECT_EQ(each.receive_payload(), "still there");
+  EXPECT_EQ(client().connect("late"), kConnack);
+}
+
+TEST_F(ServerTest, hands_an_address_over_to_the_listener_that_follows_with_those_who_wait_there) {
+  start();
+  const uint16_t port = server->ports()[0];
+  TestClient waiting = client();
+  for (int i = 0; i < 20; ++i) {
+    settings.listeners.back().closed = true;
+    add_listener();
+    ASSERT_TRUE(reconfigure());
+    ASSERT_EQ(server->ports(), std::vector<uint16_t>{port});
+    EXPECT_EQ(client().connect("c" + std::to_string(i)), kConnack);
+  }
+}
+
+TEST_F(ServerTest, refuses_those_who_came_in_before_their_listener_was_closed) {
+  start();
+  TestClient early = client();
+  // Once another client of the same shards is in, the early one has been accepted.
+  client("a");
+  add_listener();
+  settings.listeners[0].closed = true;
+  settings.listeners[1].host = "127.0.0.2";
+  ASSERT_TRUE(reconfigure());
+  EXPECT_NE(early.connect("early"), kConnack);
+}
+
+TEST_F(ServerTest, changes_nothing_when_one_of_the_new_listeners_cannot_be_opened) {
+  start();
+  add_listener();
+  add_listener();
+  settings.listeners[0].closed = true;
+  settings.listeners[1].host = "127.0.0.2";
+  settings.listeners[2].host = "127.0.0.3";
+  settings.listeners[2].port = server->ports()[0];
+  const Server* first = server.get();
+  config::Config other_settings = settings;
+  other_settings.listeners = {settings.listeners[2]};
+  Server other(*load_setup(std::make_shared<const config::Config>(other_settings)), log_sink);
+  NullLogger quiet;
+  ASSERT_TRUE(other.listen(quiet));
+  EXPECT_FALSE(reconfigure());
+  EXPECT_EQ(first->ports().size(), 1U);
+  EXPECT_EQ(client().connect("c"), kConnack);
 }
 
 TEST_F(ServerTest, carries_tls_connections_to_the_shards_of_their_clients) {

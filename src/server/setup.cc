@@ -7,7 +7,8 @@
 
 namespace tombo::server {
 
-Result<Setup> load_setup(std::shared_ptr<const config::Config> config, Passphrases& passphrases) {
+Result<Setup> load_setup(std::shared_ptr<const config::Config> config, Passphrases& passphrases,
+                         const std::shared_ptr<const broker::Authorizer>& rights_before) {
   Setup setup{
       .config = std::move(config), .logins = {}, .authorizer = {}, .tls = {}, .notices = {}};
   Result<std::vector<config::Notice>> secrets = check_secret_files(*setup.config);
@@ -20,7 +21,7 @@ Result<Setup> load_setup(std::shared_ptr<const config::Config> config, Passphras
     setup.notices.push_back({LogType::warning, warning});
   }
   Result<std::shared_ptr<const broker::Authorizer>> authorizer =
-      auth::load_access_control(*setup.config, auth::read_acl_file);
+      auth::load_access_control(*setup.config, auth::read_acl_file, rights_before);
   if (!authorizer) return authorizer.error();
   setup.authorizer = std::move(*authorizer);
   Result<TlsContexts> tls = make_tls_contexts(*setup.config, passphrases);

@@ -23,8 +23,10 @@ struct Setup {
 };
 
 /// Reads the files. The error is that of the first one that is not right, in lines for the log.
-/// Keys that need a passphrase get it from `passphrases`.
-Result<Setup> load_setup(std::shared_ptr<const config::Config> config, Passphrases& passphrases);
+/// Keys that need a passphrase get it from `passphrases`; `rights_before` are those of the setup
+/// that the new one follows, for closed listeners.
+Result<Setup> load_setup(std::shared_ptr<const config::Config> config, Passphrases& passphrases,
+                         const std::shared_ptr<const broker::Authorizer>& rights_before = {});
 
 /// The same, when no key can need one.
 Result<Setup> load_setup(std::shared_ptr<const config::Config> config);

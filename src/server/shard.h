@@ -49,10 +49,11 @@ class Shard {
   /// Something to do on the shard's thread, between two turns.
   using Order = std::function<void(Shard&)>;
 
-  /// A socket to take connections from, and the index of its listener in Config::listeners.
+  /// A socket to take connections from.
   struct ListeningSocket {
     net::Socket socket;
-    uint16_t listener = 0;
+    uint16_t listener = 0;  ///< Index in Config::listeners.
+    uint32_t address = 0;   ///< OpenAddress::number
   };
 
   /// `setup.log` and `setup.start` are set here.
@@ -83,6 +84,10 @@ class Shard {
   /// What connections that come from now on begin with. Requires: one for each listener.
   void set_tls(const TlsContexts& contexts) { tls_ = contexts; }
 
+  /// From now on connections that come in there belong to `listener`.
+  void move_address(uint32_t address, uint16_t listener);
+  /// Closes the sockets of listeners that the configuration calls closed.
+  void close_unused_listeners();
   void close_listeners();
   void deliver(broker::Mail&& mail);
   void reconfigure(broker::mail::Reconfigure change);
@@ -99,6 +104,7 @@ class Shard {
   struct Gate {
     net::Listener listener;
     uint16_t index = 0;
+    uint32_t address = 0;
     bool resting = false;  ///< Out of descriptors: not watched until `retry_gates_at_`.
     bool complained = false;
   };
@@ -139,6 +145,7 @@ class Shard {
   bool welcome(std::string_view peer);
   void complain(Gate& gate, int error);
   void retry_gates();
+  void watch_gates();
   Link* tie(broker::ConnectionId id, std::unique_ptr<net::Transport> transport, uint16_t listener);
   bool flush_transport(broker::ConnectionId id, Link& link);
   void read(broker::ConnectionId id, Link& link);

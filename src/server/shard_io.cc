@@ -42,11 +42,32 @@ std::string_view without_port(std::string_view peer) {
 
 void Shard::add_listener(ListeningSocket listening) {
   const auto number = static_cast<uint32_t>(gates_.size());
-  Gate& gate =
-      gates_.emplace_back(Gate{net::Listener(std::move(listening.socket)), listening.listener});
+  Gate& gate = gates_.emplace_back(
+      Gate{net::Listener(std::move(listening.socket)), listening.listener, listening.address});
   gate.listener.set_no_delay(config_->set_tcp_nodelay);
   CHECK(loop_.add(gate.listener.descriptor(), gate_tag(number), net::Interest::read),
         "cannot watch a listening socket");
+}
+
+void Shard::move_address(uint32_t address, uint16_t listener) {
+  for (Gate& gate : gates_) {
+    if (gate.address == address) gate.index = listener;
+  }
+}
+
+void Shard::close_unused_listeners() {
+  // Closing takes a socket out of the loop. The others may have another number then; an event of
+  // this turn that still has the old one makes accept() look in vain.
+  std::erase_if(gates_, [this](const Gate& gate) { return config_->listeners[gate.index].closed; });
+  watch_gates();
+}
+
+void Shard::watch_gates() {
+  for (uint32_t number = 0; number < gates_.size(); ++number) {
+    const Gate& gate = gates_[number];
+    loop_.change(gate.listener.descriptor(), gate_tag(number),
+                 gate.resting ? net::Interest::none : net::Interest::read);
+  }
 }
 
 void Shard::on_event(const net::Event& event) {
@@ -90,6 +111,8 @@ bool Shard::flush_transport(ConnectionId id, Link& link) {
 
 void Shard::accept(Gate& gate, uint32_t number) {
   using Kind = net::Listener::Accepted::Kind;
+  // Between the two steps of a reload: those who wait belong to the listener that follows.
+  if (config_->listeners[gate.index].closed) return;
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     net::Listener::Accepted accepted = gate.listener.accept();
     switch (accepted.kind) {
@@ -128,11 +151,8 @@ void Shard::complain(Gate& gate, int error) {
 void Shard::retry_gates() {
   if (!retry_gates_at_ || now_.time < *retry_gates_at_) return;
   retry_gates_at_.reset();
-  for (uint32_t number = 0; number < gates_.size(); ++number) {
-    Gate& gate = gates_[number];
-    if (!std::exchange(gate.resting, false)) continue;
-    loop_.change(gate.listener.descriptor(), gate_tag(number), net::Interest::read);
-  }
+  for (Gate& gate : gates_) gate.resting = false;
+  watch_gates();
 }
 
 void Shard::open(net::Listener::Accepted accepted, const Gate& gate) {

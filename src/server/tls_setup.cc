@@ -58,7 +58,7 @@ Result<std::shared_ptr<const net::TlsContext>> make_tls_context(
 Result<TlsContexts> make_tls_contexts(const config::Config& config, Passphrases& passphrases) {
   TlsContexts contexts;
   for (const config::ListenerConfig& listener : config.listeners) {
-    if (!listener.uses_tls()) {
+    if (listener.closed || !listener.uses_tls()) {
       contexts.emplace_back();
       continue;
     }
