@@ -24,6 +24,10 @@ void Broker::on_peer_name(ConnectionId id, std::string name) {
   core_->on_peer_name(id, std::move(name));
 }
 
+void Broker::on_peer_address(ConnectionId id, std::string_view address) {
+  core_->on_peer_address(id, address);
+}
+
 size_t Broker::on_bytes(ConnectionId id, Bytes bytes, Now now) {
   return core_->on_bytes(id, bytes, now);
 }

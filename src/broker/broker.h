@@ -65,7 +65,8 @@ enum class CloseCause : uint8_t {
   by_peer,    ///< end of file
   error,      ///< read or write failed; the detail says how
   by_broker,  ///< Output::close was carried out
-  /// the peer's TLS was not what it should be, or it did not speak TLS; the detail says why
+  /// the peer's TLS or WebSocket was not what it should be, or it spoke neither; the detail says
+  /// why
   by_protocol,
 };
 
@@ -92,6 +93,8 @@ class Broker {
   void on_client_address(ConnectionId id, std::string_view address, bool pending);
   /// The peer has proved this name with its certificate. Comes before its first bytes, if at all.
   void on_peer_name(ConnectionId id, std::string name);
+  /// A proxy has said where the client really is. `address` has no port; that of the socket stays.
+  void on_peer_address(ConnectionId id, std::string_view address);
   /// Bytes of any size came. Stale ids are ignored. The bytes need not outlive the call. Returns
   /// how many were taken. Less than all: dirty connections should be written before the rest is
   /// given, so that a burst for many subscribers does not pile up in their queues.

@@ -77,7 +77,8 @@ struct Connection {
   std::unique_ptr<std::vector<PendingSubscribe>> subscribing;
   std::unique_ptr<PendingLogin> login;  ///< while Stage::authenticating
   std::unique_ptr<std::string> authentication_method;
-  std::unique_ptr<char[]> address;         ///< "ADDR:PORT"
+  std::unique_ptr<char[]> address;         ///< "ADDR:PORT", of the client as far as it is known
+  std::unique_ptr<char[]> counted_address;  ///< that limits go by; null: the same
   std::unique_ptr<std::string> peer_name;  ///< by its certificate, until CONNECT is answered
   AckQueue acks;
   uint32_t packet_size_max = 0;      ///< the client's Maximum Packet Size; 0: none
@@ -120,12 +121,16 @@ struct Connection {
 
   [[nodiscard]] bool is_open() const { return stage == Stage::open; }
 
+  [[nodiscard]] const char* address_for_limits() const {
+    return counted_address != nullptr ? counted_address.get() : address.get();
+  }
+
   /// Do packets behind the last one wait: for a login to be decided, or until a rate allows them?
   [[nodiscard]] bool rest_waits() const {
     return stage == Stage::authenticating || (paused_for & pause_rate) != 0;
   }
 };
 
-static_assert(sizeof(Connection) <= 216, "an idle connection stays small");
+static_assert(sizeof(Connection) <= 224, "an idle connection stays small");
 
 }  // namespace tombo::broker

@@ -99,6 +99,9 @@ ConnectionId Core::on_adopt(mail::Adopt& adopt, Now now) {
   --stats_.sockets_opened;  // counted where it was accepted
   stats_.bytes_received -= adopt.bytes.size();
   connections_.at(id).moved = true;
+  if (!adopt.counted_address.empty()) {
+    connections_.at(id).counted_address = copy_text(adopt.counted_address);
+  }
   connections_.at(id).peer_name = std::move(adopt.peer_name);
   const size_t taken = on_bytes(id, adopt.bytes, now);
   adopt.bytes.erase(adopt.bytes.begin(), adopt.bytes.begin() + static_cast<ptrdiff_t>(taken));
@@ -117,6 +120,21 @@ void Core::on_peer_name(ConnectionId id, std::string name) {
   Connection* connection = connections_.find(id);
   if (connection == nullptr || connection->stage != Connection::Stage::connecting) return;
   connection->peer_name = std::make_unique<std::string>(std::move(name));
+}
+
+void Core::on_peer_address(ConnectionId id, std::string_view address) {
+  Connection* connection = connections_.find(id);
+  if (connection == nullptr || connection->stage != Connection::Stage::connecting) return;
+  std::string text(address);
+  const std::string_view before = connection->address.get();
+  if (const size_t colon = before.rfind(':'); colon != std::string_view::npos) {
+    text += before.substr(colon);
+  }
+  // Anybody can say so: limits go by what is known.
+  if (connection->counted_address == nullptr) {
+    connection->counted_address = std::move(connection->address);
+  }
+  connection->address = copy_text(text);
 }
 
 uint32_t Core::packet_size_limit(const Connection& connection) const {

@@ -38,6 +38,7 @@ class Core {
   ConnectionId on_adopt(mail::Adopt& adopt, Now now);
   void on_client_address(ConnectionId id, std::string_view address, bool pending);
   void on_peer_name(ConnectionId id, std::string name);
+  void on_peer_address(ConnectionId id, std::string_view address);
   size_t on_bytes(ConnectionId id, Bytes bytes, Now now);
   void on_time(Now now);
   std::optional<Time> next_deadline() const;

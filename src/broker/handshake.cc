@@ -274,6 +274,7 @@ void Core::move_home(Peer peer, ShardId to, const mqtt::Frame& frame) {
   adopt->bytes.assign(begin, begin + frame.size());
   adopt->bytes.insert(adopt->bytes.end(), rest_behind_connect_.begin(), rest_behind_connect_.end());
   adopt->address = peer.connection.address.get();
+  if (const char* counted = peer.connection.counted_address.get()) adopt->counted_address = counted;
   adopt->listener = peer.connection.listener;
   adopt->pending = peer.connection.pending;
   adopt->peer_name = std::move(peer.connection.peer_name);

@@ -48,7 +48,7 @@ Duration Core::login_delay(Peer peer, const mqtt::Connect& packet) {
   }
   const config::Limits& limits = config().limits;
   const Admission::LoginPace pace = setup_.admission->login_pace(
-      peer.connection.address.get(), packet.user_name.value_or(""), limits, now_.time);
+      peer.connection.address_for_limits(), packet.user_name.value_or(""), limits, now_.time);
   if (pace.banned) {
     count(LimitHit::login_failures_of_address);
     refuse(peer, packet, Reason::banned,
@@ -98,7 +98,7 @@ void Core::refuse_login(Peer peer, const mqtt::Connect& packet, const AuthDecisi
   const bool failed = decision.reason == Reason::bad_user_name_or_password ||
                       decision.reason == Reason::not_authorized;
   if (failed && setup_.admission != nullptr) {
-    setup_.admission->login_failed(peer.connection.address.get(), packet.user_name.value_or(""),
+    setup_.admission->login_failed(peer.connection.address_for_limits(), packet.user_name.value_or(""),
                                    config().limits, now_.time);
   }
   refuse(peer, packet, decision.reason, decision.reason_string, decision.log_text);
@@ -107,7 +107,7 @@ void Core::refuse_login(Peer peer, const mqtt::Connect& packet, const AuthDecisi
 void Core::leave_pending(Peer peer) {
   if (!peer.connection.pending) return;
   peer.connection.pending = false;
-  setup_.admission->leave_pending(peer.connection.address.get(), now_.time);
+  setup_.admission->leave_pending(peer.connection.address_for_limits(), now_.time);
 }
 
 /// nullopt: the answer comes as mail.

@@ -116,6 +116,7 @@ struct Adopt {
   std::unique_ptr<TransportHandle> transport;
   std::vector<uint8_t> bytes;              ///< CONNECT and all that followed it so far
   std::string address;                     ///< peer, "ADDR:PORT"
+  std::string counted_address;             ///< that limits go by; empty: the same
   std::unique_ptr<std::string> peer_name;  ///< by its certificate; null: none
   uint16_t listener = 0;
   bool authenticated = false;

@@ -15,7 +15,7 @@ namespace tombo::config {
 /// shows.
 enum class Compatibility : uint8_t { v2_0, v2_1 };
 
-/// What a listener speaks. Only mqtt can be configured so far.
+/// What a listener speaks. http_api cannot be configured so far.
 enum class ListenerProtocol : uint8_t { mqtt, websockets, http_api };
 
 /// Option socket_domain: which address families a listener opens.
@@ -122,6 +122,8 @@ struct ListenerConfig {
   bool use_subject_as_username = false;
   bool disable_client_cert_date_checks = false;
 
+  std::vector<std::string> websockets_origin;  ///< Origins that may connect; none = any.
+
   // Behind a proxy.
   uint8_t enable_proxy_protocol = 0;  ///< Version of the header that begins a connection; 0 = none.
   bool proxy_protocol_v2_require_tls = false;
@@ -197,6 +199,7 @@ struct Config {
   uint32_t max_packet_size = 2000000;  ///< Whole packet; 0 = limit of the protocol (2.0's default).
   uint32_t message_size_limit = 0;     ///< Payload; 0 = none.
   uint64_t memory_limit = 0;           ///< Bytes of heap; 0 = none.
+  uint16_t packet_buffer_size = 4096;  ///< Bytes of the request that opens a WebSocket.
 
   Limits limits;  ///< Against abuse.
 

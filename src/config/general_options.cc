@@ -138,6 +138,16 @@ constexpr Option kOptions[] = {
    "At least 20."},
   {"memory_limit", kGlobal, "0 = none", kYes, kAll, kSupported,
    integer_option<&Config::memory_limit, 0, std::numeric_limits<int64_t>::max()>()},
+  {"packet_buffer_size", kGlobal, "4096", kNo, kNew, kDiffers,
+   behaviour<&Config::packet_buffer_size>(ValueType::integer, &set_packet_buffer_size),
+   "0 to 65535: bound of the HTTP request that opens a WebSocket, answered 431 beyond it; less "
+   "than 1024 is raised to that. Reads of a broker need no buffer of a connection's own."},
+  {"websockets_headers_size", kGlobal, "4096", kNo, kAll, kDiffers,
+   {ValueType::integer, &set_packet_buffer_size}, "Another name of packet_buffer_size."},
+  {"websockets_log_level", kGlobal, "0", kNo, kAll, kNoEffect,
+   {ValueType::integer, &check_integer},
+   "Accepted: it chooses messages of libwebsockets, which tombo does not use, nor does Mosquitto "
+   "2.1 as a rule."},
   {"message_size_limit", kGlobal, "0 = none", kYes, kAll, kSupported,
    behaviour<&Config::message_size_limit>(ValueType::integer, &set_message_size_limit)},
 

@@ -66,12 +66,8 @@ constexpr Option kOptions[] = {
   text("auth_opt_", kPlugin, kAll),
   text("plugin_opt_", kPlugin, kAll),
 
-  // WebSockets and HTTP.
+  // HTTP.
   text("http_dir", kListener, kAll),
-  number("packet_buffer_size", kGlobal, "4096", kNew),
-  number("websockets_headers_size", kGlobal, "2.0: that of the library; 2.1: 4096", kAll),
-  number("websockets_log_level", kGlobal, "0", kAll),
-  text("websockets_origin", kListener, kNew),
 
   // Bridges.
   text("connection", kGlobal, kAll),

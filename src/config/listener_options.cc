@@ -62,7 +62,11 @@ constexpr Option kOptions[] = {
    "ipv4 or ipv6. On reload as port."},
   {"protocol", kDefault, "mqtt", kNo, kAll, kDiffers,
    behaviour<&ListenerConfig::protocol>(ValueType::words, &set_protocol),
-   "mqtt; websockets and http_api are not supported yet."},
+   "mqtt or websockets; http_api is not supported yet. A websockets listener serves no files."},
+  {"websockets_origin", kListener, "any", kYes, kNew, kSupported,
+   behaviour<&ListenerConfig::websockets_origin>(ValueType::text, &set_websockets_origin),
+   "Exact; may be repeated, 1,000 times. Others are answered 403. A client that sends no Origin, "
+   "which browsers always do, is let in. On reload for clients that connect afterwards."},
   {"accept_protocol_versions", kListener, "3,4,5", kYes, kNew, kSupported,
    behaviour<&ListenerConfig::accept_protocol_versions>(ValueType::words,
                                                         &set_accept_protocol_versions),

@@ -134,6 +134,8 @@ TEST(ParserErrors, refuses_values_of_listeners) {
       {"maximum_qos -1", "Error: max_qos must be between 0 and 2 inclusive."},
       {"socket_domain ipv5", "Error: Invalid socket_domain value \"ipv5\" in configuration."},
       {"protocol foo", "Error: Invalid protocol value (foo)."},
+      {"packet_buffer_size 65536", "Error: Invalid packet_buffer_size value (65536)."},
+      {"websockets_headers_size -1", "Error: Invalid websockets_headers_size value (-1)."},
       {"max_topic_alias 65536", "Error: Invalid max_topic_alias value in configuration."},
       {"max_topic_alias -1", "Error: Invalid max_topic_alias value in configuration."},
       {"max_topic_alias_broker 65536",
@@ -153,7 +155,8 @@ TEST(ParserErrors, refuses_values_of_listeners) {
 TEST(ParserErrors, wants_a_listener_before_some_options) {
   for (const std::string line :
        {"accept_protocol_versions 5", "listener_allow_anonymous true", "listener_auto_id_prefix x",
-        "max_topic_alias 1", "max_topic_alias_broker 1", "mount_point a/"}) {
+        "max_topic_alias 1", "max_topic_alias_broker 1", "mount_point a/",
+        "websockets_origin http://a"}) {
     const std::string text = "Error: The '" + line.substr(0, line.find(' ')) +
                              "' option requires a listener to be defined first.";
     const Case wrong = {line, text};
@@ -216,8 +219,6 @@ TEST(ParserErrors, refuses_every_option_that_is_not_supported_yet) {
 
 TEST(ParserErrors, refuses_values_that_are_not_supported_yet) {
   const Case cases[] = {
-      {"protocol websockets",
-       "Error: option protocol is not supported yet with the value websockets."},
       {"protocol http_api", "Error: option protocol is not supported yet with the value http_api."},
       {"persistence true", "Error: option persistence is not supported yet with the value true."},
       {"retained_persistence 1",

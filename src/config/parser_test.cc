@@ -316,6 +316,11 @@ TEST(Parser, reads_the_options_of_a_listener) {
       {"socket_domain ipv4", [](L l) { return l.socket_domain == SocketDomain::ipv4; }},
       {"socket_domain ipv6", [](L l) { return l.socket_domain == SocketDomain::ipv6; }},
       {"use_username_as_clientid 1", [](L l) { return l.use_username_as_clientid; }},
+      {"protocol websockets", [](L l) { return l.protocol == ListenerProtocol::websockets; }},
+      {"websockets_origin http://a\nwebsockets_origin https://b:8080",
+       [](L l) {
+         return l.websockets_origin == std::vector<std::string>{"http://a", "https://b:8080"};
+       }},
   };
   for (const Case& c : cases) {
     EXPECT_TRUE(c.holds(after_listener(c.line).listeners.at(0))) << c.line;
@@ -323,6 +328,18 @@ TEST(Parser, reads_the_options_of_a_listener) {
   }
   EXPECT_EQ(after_listener("protocol mqtt"), after_listener(""));
   EXPECT_EQ(after_listener("max_connections 0"), after_listener("max_connections -1"));
+}
+
+TEST(Parser, reads_the_bound_of_a_websocket_request_under_two_names) {
+  for (const std::string name : {"packet_buffer_size", "websockets_headers_size"}) {
+    EXPECT_EQ(config_of(name + " 65535\n").packet_buffer_size, 65535);
+    EXPECT_EQ(config_of(name + " 0\n").packet_buffer_size, 1024);
+    const std::vector<Notice> expected = {
+        {LogType::notice,
+         "Note: " + name + " 512 is too small for what browsers send, 1024 is used."}};
+    EXPECT_EQ(notices_of(name + " 512\n"), expected);
+  }
+  EXPECT_EQ(config_of("").packet_buffer_size, 4096);
 }
 
 TEST(Parser, opens_the_default_listener_for_port_and_bind_address) {

@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t kIdPrefixBytesMax = 50;
 // What the kernel has room for, without the zero at the end.
 constexpr std::size_t kUnixPathBytesMax = sizeof(sockaddr_un::sun_path) - 1;
+constexpr std::size_t kOriginsMax = 1000;
+constexpr int64_t kPacketBufferMin = 1024;
 constexpr int64_t kMessageBytesMax = 268435455;
 constexpr int64_t kRetainExpiryIntervalMax = 10000000;
 // Far beyond any session, and short enough that nanoseconds still fit into 64 bits.
@@ -293,11 +295,40 @@ Result<void> set_socket_domain(Draft& draft, std::string_view option, std::strin
 Result<void> set_protocol(Draft& draft, std::string_view option, std::string_view rest) {
   const Result<std::string_view> word = word_value(option, rest);
   if (!word) return word.error();
-  if (*word == "websockets" || *word == "http_api") {
-    return not_supported_yet(option, fmt::format("the value {}", *word));
+  if (*word == "mqtt") {
+    draft.listener().protocol = ListenerProtocol::mqtt;
+  } else if (*word == "websockets") {
+    draft.listener().protocol = ListenerProtocol::websockets;
+  } else if (*word == "http_api") {
+    return not_supported_yet(option, "the value http_api");
+  } else {
+    return invalid_value(option, *word);
   }
-  if (*word != "mqtt") return invalid_value(option, *word);
-  draft.listener().protocol = ListenerProtocol::mqtt;
+  return {};
+}
+
+Result<void> set_websockets_origin(Draft& draft, std::string_view option, std::string_view rest) {
+  Result<std::string> origin = text_value(option, rest);
+  if (!origin) return origin.error();
+  std::vector<std::string>& origins = draft.listener().websockets_origin;
+  if (origins.size() == kOriginsMax) {
+    return fault(fmt::format("Error: A listener has at most {} {} values.", kOriginsMax, option));
+  }
+  origins.push_back(std::move(*origin));
+  return {};
+}
+
+Result<void> set_packet_buffer_size(Draft& draft, std::string_view option, std::string_view rest) {
+  const Result<int64_t> value = integer_value(option, rest);
+  if (!value) return value.error();
+  if (*value < 0 || *value > 65535) return invalid_value(option, *value);
+  if (*value < kPacketBufferMin) {
+    draft.note(LogType::notice,
+               fmt::format("Note: {} {} is too small for what browsers send, {} is used.", option,
+                           *value, kPacketBufferMin));
+  }
+  draft.config.packet_buffer_size =
+      static_cast<uint16_t>(std::max<int64_t>(*value, kPacketBufferMin));
   return {};
 }
 

@@ -38,6 +38,8 @@ Result<void> set_port(Draft& draft, std::string_view option, std::string_view re
 Result<void> set_bind_address(Draft& draft, std::string_view option, std::string_view rest);
 Result<void> set_socket_domain(Draft& draft, std::string_view option, std::string_view rest);
 Result<void> set_protocol(Draft& draft, std::string_view option, std::string_view rest);
+Result<void> set_websockets_origin(Draft& draft, std::string_view option, std::string_view rest);
+Result<void> set_packet_buffer_size(Draft& draft, std::string_view option, std::string_view rest);
 Result<void> set_accept_protocol_versions(Draft& draft, std::string_view option,
                                           std::string_view rest);
 Result<void> set_max_qos(Draft& draft, std::string_view option, std::string_view rest);

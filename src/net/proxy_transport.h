@@ -46,6 +46,15 @@ class ProxyTransport final : public Transport {
   /// As the proxy says, or, when the client's own TLS goes through it, that of the TLS.
   [[nodiscard]] std::optional<std::string> peer_name(PeerName which) const override;
 
+  [[nodiscard]] std::string agreement() const override {
+    return next_ ? next_->agreement() : std::string();
+  }
+
+  [[nodiscard]] std::string_view forwarded_for() const override {
+    return next_ ? next_->forwarded_for() : std::string_view();
+  }
+
+
  private:
   IoResult read_header(std::span<uint8_t> into);
   IoResult read_after_refusal(std::span<uint8_t> into);

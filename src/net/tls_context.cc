@@ -23,7 +23,9 @@
 namespace tombo::net {
 namespace {
 
+// Names of protocols as ALPN lists them. Browsers offer http/1.1 for WebSocket.
 constexpr std::string_view kAlpn = "\4mqtt";
+constexpr std::string_view kWebSocketAlpn = "\10http/1.1\4mqtt";
 /// Key exchanges with a shared key, those with forward secrecy first.
 constexpr const char* kPskCiphers = "kECDHEPSK:kDHEPSK:kPSK:!eNULL";
 
@@ -66,11 +68,12 @@ int verify(int accepted, X509_STORE_CTX* store) {
 
 // NOLINTNEXTLINE(readability-function-size): OpenSSL says what it gets.
 int select_protocol(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* chosen_size,
-                    const unsigned char* offered, unsigned offered_size, void* /*context*/) {
+                    const unsigned char* offered, unsigned offered_size, void* names) {
   unsigned char* found = nullptr;
-  const auto* known = reinterpret_cast<const unsigned char*>(kAlpn.data());
+  const auto& known = *static_cast<const std::string_view*>(names);
   const int outcome = SSL_select_next_proto(
-      &found, chosen_size, known, static_cast<unsigned>(kAlpn.size()), offered, offered_size);
+      &found, chosen_size, reinterpret_cast<const unsigned char*>(known.data()),
+      static_cast<unsigned>(known.size()), offered, offered_size);
   // As in Mosquitto a client that offers only other names gets in, without one.
   if (outcome != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
   *chosen = found;
@@ -177,7 +180,10 @@ Result<void> TlsContext::set_up(const TlsSettings& settings) {
   SSL_CTX_set_mode(context_, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_max_cert_list(context_, kClientChainBytesMax);
   SSL_CTX_set_default_passwd_cb(context_, &refuse_password);
-  SSL_CTX_set_alpn_select_cb(context_, &select_protocol, nullptr);
+  // OpenSSL's pointer is older than const; select_protocol() only reads.
+  SSL_CTX_set_alpn_select_cb(
+      context_, &select_protocol,
+      const_cast<std::string_view*>(settings.websocket ? &kWebSocketAlpn : &kAlpn));
   // Sessions are in tickets that clients keep, whose keys are here: no memory and no lock.
   SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context_, 1);

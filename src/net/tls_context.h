@@ -42,6 +42,8 @@ struct TlsSettings {
   std::map<std::string, std::string, std::less<>> psk_keys{};
   /// Tells sessions of this listener from those of others; at most 32 bytes.
   std::string name{};
+  /// WebSocket runs inside: of the names that a client offers (ALPN) http/1.1 is chosen first.
+  bool websocket = false;
   /// Secrets of all connections are appended to this file, for debuggers such as Wireshark.
   std::string keylog{};
 };

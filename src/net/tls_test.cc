@@ -337,6 +337,19 @@ TEST_F(TlsTest, chooses_mqtt_among_the_protocols_of_the_client) {
   }
 }
 
+TEST_F(TlsTest, chooses_http_for_websocket) {
+  settings.websocket = true;
+  const std::string offer("\2h2\4mqtt\10http/1.1");
+  open();
+  SSL_CTX_set_alpn_protos(client.context(), reinterpret_cast<const unsigned char*>(offer.data()),
+                          static_cast<unsigned>(offer.size()));
+  connect_well();
+  const unsigned char* chosen = nullptr;
+  unsigned size = 0;
+  SSL_get0_alpn_selected(client.ssl(), &chosen, &size);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(chosen), size), "http/1.1");
+}
+
 // NOLINTNEXTLINE(readability-function-size): OpenSSL says what it gets.
 unsigned client_psk(SSL* /*ssl*/, const char* /*hint*/, char* identity, unsigned identity_size,
                     unsigned char* key, unsigned /*key_size*/) {

@@ -31,9 +31,9 @@ enum class PeerName : uint8_t {
   subject,      ///< The whole subject in the order of RFC 2253.
 };
 
-/// One connection's bytes in and bytes out, whatever lies between: TCP or TLS, later WebSocket.
-/// Home: the shard that has it; it moves to another one as a whole, when no loop watches it.
-/// Destroying it cuts the connection off at once.
+/// One connection's bytes in and bytes out, whatever lies between: TCP or TLS, and WebSocket over
+/// either. Home: the shard that has it; it moves to another one as a whole, when no loop watches
+/// it. Destroying it cuts the connection off at once.
 class Transport {
  public:
   Transport() = default;
@@ -77,6 +77,9 @@ class Transport {
   [[nodiscard]] virtual std::optional<std::string> peer_name(PeerName /*which*/) const {
     return std::nullopt;
   }
+
+  /// The address of the client as a proxy in between has told it, without a port; empty: none has.
+  [[nodiscard]] virtual std::string_view forwarded_for() const { return {}; }
 };
 
 }  // namespace tombo::net

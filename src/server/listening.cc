@@ -99,8 +99,12 @@ Result<void> Listening::open_at(const config::Config& config, uint16_t index,
     }
     port_is_ours = port_is_ours || config.listeners[address.listener].port == listener.port;
   }
+  const bool websockets = listener.protocol == config::ListenerProtocol::websockets;
   LOG_TO(log, LogType::info, "Opening {} listen socket on port {}.",
-         endpoint.is_ipv6() ? "ipv6" : "ipv4", listener.port);
+         websockets           ? "websockets"
+         : endpoint.is_ipv6() ? "ipv6"
+                              : "ipv4",
+         listener.port);
   Result<std::vector<net::Socket>> sockets = net::listen_at(endpoint, shards_);
   if (!sockets) {
     log_failure(listener, sockets.error(), log);

@@ -55,9 +55,9 @@ void log_start(Logger& log, const Origin& origin, const config::Config& config) 
     log.log(LogType::info, "Using default config.");
   }
   if (config.is_v2_0()) return;
-  for (const char* line : {"Bridge support NOT available.", "Persistence support NOT available.",
-                           "TLS support available.", "TLS-PSK support available.",
-                           "Websockets support NOT available."}) {
+  for (const char* line :
+       {"Bridge support NOT available.", "Persistence support NOT available.",
+        "TLS support available.", "TLS-PSK support available.", "Websockets support available."}) {
     log.log(LogType::info, line);
   }
 }

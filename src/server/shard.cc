@@ -41,6 +41,7 @@ Shard::Shard(broker::BrokerSetup setup, const ShardCommons& commons)
       now_(read_clock()),
       broker_(complete(std::move(setup), log_, now_)),
       lingering_(loop_, kLingerTag),
+      websockets_(make_websockets(*config_)),
       scratch_(std::make_unique_for_overwrite<std::array<uint8_t, size_t{64} * 1024>>()) {
   if (commons.interest != nullptr && self_ == 0) {
     reclaim_.emplace(commons.interest->masks(), commons.fence);
@@ -241,6 +242,7 @@ void Shard::publish_stats() {
 
 void Shard::reconfigure(mail::Reconfigure change) {
   config_ = change.config;
+  websockets_ = make_websockets(*config_);
   log_.set_types(config_->log.log_type);
   for (Gate& gate : gates_) gate.listener.set_no_delay(config_->set_tcp_nodelay);
   broker_.on_mail(std::move(change), now_);

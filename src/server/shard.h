@@ -26,6 +26,7 @@
 #include "server/log_sink.h"
 #include "server/stats_slot.h"
 #include "server/tls_setup.h"
+#include "server/transports.h"
 
 namespace tombo::server {
 
@@ -151,6 +152,7 @@ class Shard {
   void read(broker::ConnectionId id, Link& link);
   bool introduce(broker::ConnectionId id, Link& link, bool opened);
   void tell_agreement(const net::Transport& transport);
+  void tell_address(broker::ConnectionId id, const Link& link);
   void feed(broker::ConnectionId id, Bytes bytes);
   void write_dirty();
   void resume_writes();
@@ -173,6 +175,7 @@ class Shard {
   net::LingerQueue lingering_;
   std::vector<Gate> gates_;
   TlsContexts tls_;
+  WebSockets websockets_;
   int handshakes_ = 0;  // Steps in this turn.
   std::optional<Time> retry_gates_at_;
   LinkTable links_;

@@ -9,7 +9,6 @@
 #include "base/check.h"
 #include "net/endpoint.h"
 #include "server/shard.h"
-#include "server/transports.h"
 
 // What a turn does with sockets: accept, read, write, close.
 namespace tombo::server {
@@ -175,7 +174,9 @@ void Shard::open(net::Listener::Accepted accepted, const Gate& gate) {
                                            .is_proxied = is_proxied,
                                            .pending = pending},
                                           now_);
-  tie(id, make_transport(std::move(accepted), listener, tls_[gate.index]), gate.index);
+  tie(id,
+      make_transport(std::move(accepted), listener, {tls_[gate.index], websockets_[gate.index]}),
+      gate.index);
 }
 
 void Shard::announce(std::string_view peer, const config::ListenerConfig& listener) {
@@ -274,12 +275,18 @@ bool Shard::introduce(ConnectionId id, Link& link, bool opened) {
   }
   if (!opened) return true;
   link.introduced = true;
+  tell_address(id, link);
   if (!listener.user_name_from_certificate()) return true;
   const net::PeerName which =
       listener.use_identity_as_username ? net::PeerName::common_name : net::PeerName::subject;
   std::optional<std::string> name = link.transport->peer_name(which);
   if (name) broker_.on_peer_name(id, std::move(*name));
   return true;
+}
+
+void Shard::tell_address(ConnectionId id, const Link& link) {
+  const std::string_view address = link.transport->forwarded_for();
+  if (!address.empty()) broker_.on_peer_address(id, address);
 }
 
 /// Gives the broker what was read. Mail that was there before comes first: a client that has seen
@@ -382,6 +389,7 @@ void Shard::apply_reading() {
 /// Ends a connection whose socket has ended.
 void Shard::drop(ConnectionId id, Link& link, CloseCause cause, int error) {
   commons_.admission.listener(link.listener).leave();
+  if (!link.introduced) tell_address(id, link);
   const std::unique_ptr<net::Transport> transport = links_.untie(link);
   if (error == EPROTO) {
     // The peer has been told why, and must be able to read it.

@@ -32,6 +32,7 @@ Result<net::TlsSettings> settings_of(const config::Config& config,
       .psk = listener.uses_psk(),
       .psk_hint = listener.psk_hint,
       .name = fmt::format("mosquitto-{}", listener.port),
+      .websocket = listener.protocol == config::ListenerProtocol::websockets,
       .keylog = config.tls_keylog,
   };
   if (!settings.psk) return settings;

@@ -134,11 +134,11 @@ class Paho:
     """paho-mqtt with a thread; every verb waits until the broker has answered."""
 
     def __init__(self, broker, version="mqttv311", client_id="", clean=True, connect=True,
-                 **options):
+                 transport="tcp", **options):
         self.broker, self.version = broker, PAHO_VERSIONS[version]
         clean_words = {} if self.version == mqtt.MQTTv5 else {"clean_session": clean}
         self.client = mqtt.Client(client_id, protocol=self.version, reconnect_on_failure=False,
-                                  **clean_words)
+                                  transport=transport, **clean_words)
         self.clean = clean
         self.messages = queue.Queue()
         self._answers = {"connect": queue.Queue(), "disconnect": queue.Queue(),

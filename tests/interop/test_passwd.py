@@ -270,6 +270,9 @@ class Terminal:
     def __init__(self, passwd, *words):
         self.pid, self.descriptor = pty.fork()
         if self.pid == 0:
+            # Who runs tests in the background of a script has these ignored, and would pass it on.
+            for number in signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM:
+                signal.signal(number, signal.SIG_DFL)
             os.execve(passwd.path, [passwd.path, *map(str, words)], passwd.environment())
         self.seen = ""
 
