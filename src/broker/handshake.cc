@@ -20,6 +20,8 @@ namespace {
 
 // First byte of a TLS ClientHello record.
 constexpr uint8_t kTlsHandshake = 0x16;
+// Of "GET ".
+constexpr uint8_t kHttpGet = 'G';
 
 }  // namespace
 
@@ -41,6 +43,12 @@ bool Core::check_first_bytes(Peer peer, Bytes bytes) {
     } else {
       LOG_TO(log(), LogType::notice, "Protocol error from {}: First packet not CONNECT ({:02X}).",
              address, first_byte);
+      if (first_byte == kHttpGet) {
+        LOG_TO(log(), LogType::notice,
+               "Client from {} appears to be using HTTP or WebSocket to connect to a listener "
+               "without websockets.",
+               address);
+      }
     }
   }
   log_ending(peer.connection, EndCause::protocol_error, "");

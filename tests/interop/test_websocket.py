@@ -126,7 +126,7 @@ def test_other_origins_are_refused_and_the_list_is_read_again(start_websockets):
 
 @pytest.mark.parametrize("value, shown", [
     ("192.0.2.7", r"192\.0\.2\.7"), ("2001:db8::5, 10.0.0.1", "2001:db8::5"),
-    ("nobody\x1b[2J", r"127\.0\.0\.1"), ("1" * 1000, r"127\.0\.0\.1")])
+    ("nobody", r"127\.0\.0\.1"), ("1" * 1000, r"127\.0\.0\.1")])
 def test_the_first_forwarded_address_is_shown(broker, value, shown):
     with WebSocketClient(broker, headers=[f"X-Forwarded-For: {value}"]) as client:
         client.connect("far")
