@@ -77,9 +77,9 @@ struct Connection {
   std::unique_ptr<std::vector<PendingSubscribe>> subscribing;
   std::unique_ptr<PendingLogin> login;  ///< while Stage::authenticating
   std::unique_ptr<std::string> authentication_method;
-  std::unique_ptr<char[]> address;         ///< "ADDR:PORT", of the client as far as it is known
+  std::unique_ptr<char[]> address;          ///< "ADDR:PORT", of the client as far as it is known
   std::unique_ptr<char[]> counted_address;  ///< that limits go by; null: the same
-  std::unique_ptr<std::string> peer_name;  ///< by its certificate, until CONNECT is answered
+  std::unique_ptr<std::string> peer_name;   ///< by its certificate, until CONNECT is answered
   AckQueue acks;
   uint32_t packet_size_max = 0;      ///< the client's Maximum Packet Size; 0: none
   uint32_t packet_size_max_in = 0;   ///< largest packet the client may send; 0: no limit

@@ -98,8 +98,8 @@ void Core::refuse_login(Peer peer, const mqtt::Connect& packet, const AuthDecisi
   const bool failed = decision.reason == Reason::bad_user_name_or_password ||
                       decision.reason == Reason::not_authorized;
   if (failed && setup_.admission != nullptr) {
-    setup_.admission->login_failed(peer.connection.address_for_limits(), packet.user_name.value_or(""),
-                                   config().limits, now_.time);
+    setup_.admission->login_failed(peer.connection.address_for_limits(),
+                                   packet.user_name.value_or(""), config().limits, now_.time);
   }
   refuse(peer, packet, decision.reason, decision.reason_string, decision.log_text);
 }

@@ -54,7 +54,6 @@ class ProxyTransport final : public Transport {
     return next_ ? next_->forwarded_for() : std::string_view();
   }
 
-
  private:
   IoResult read_header(std::span<uint8_t> into);
   IoResult read_after_refusal(std::span<uint8_t> into);
