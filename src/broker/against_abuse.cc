@@ -165,8 +165,11 @@ void Core::on_rate_timer(Session& session) {
 /// stands before that is lost: or else who breaks connections would know no rate.
 void Core::obey_waiting_disconnect(Peer peer) {
   Connection& connection = peer.connection;
-  if ((connection.paused_for & Connection::pause_rate) == 0 || connection.partial == nullptr)
+  // Of one that is closing nothing counts any more: its session may be another's.
+  if (!connection.is_open() || (connection.paused_for & Connection::pause_rate) == 0 ||
+      connection.partial == nullptr) {
     return;
+  }
   const std::unique_ptr<Buffer> rest = std::move(connection.partial);
   for (Bytes left = *rest; !left.empty();) {
     const mqtt::Cut cut = mqtt::cut_frame(left, packet_size_limit(connection));

@@ -48,9 +48,13 @@ struct BrokerSetup {
   Admission* admission = nullptr;                  ///< null: no broker-wide limits
   uint64_t hash_seed = 0;                          ///< the same on all shards: homes depend on it
   uint64_t random_seed = 0;
-  Time start{};  ///< the time when the shard begins
+  SessionKey first_session_key = 1;  ///< beyond all that the store has had; the same on all shards
+  Time start{};                      ///< the time when the shard begins
   ReplayLimits replay_limits{};
 };
+
+/// The shard that a client id, a retained topic or a shared group is at home on.
+[[nodiscard]] ShardId home_of(std::string_view key, uint64_t hash_seed, unsigned shards);
 
 /// A connection that a listener accepted.
 struct OpenInfo {

@@ -36,6 +36,12 @@ struct TopicAliases {
   std::vector<std::string> to_client;    ///< [alias - 1]; given out first come, first served
 };
 
+/// Control packets from `offset` on wait until batch `batch` of this shard is safe.
+struct ControlHold {
+  size_t offset = 0;
+  uint64_t batch = 0;
+};
+
 /// A SUBSCRIBE whose shared filters wait for their home shards.
 struct PendingSubscribe {
   mqtt::PacketId packet_id{};
@@ -72,6 +78,7 @@ struct Connection {
   Time last_received{};
   std::unique_ptr<Buffer> partial;  ///< the beginning of a packet whose rest has not come
   std::unique_ptr<Buffer> control;  ///< packets other than PUBLISH, to be written first
+  std::unique_ptr<std::vector<ControlHold>> holds;  ///< parts of `control`, ascending both ways
   std::unique_ptr<Backlog> backlog;
   std::unique_ptr<TopicAliases> aliases;
   std::unique_ptr<std::vector<PendingSubscribe>> subscribing;
@@ -102,6 +109,7 @@ struct Connection {
   bool will_wanted : 1 = true;     ///< cleared by a normal DISCONNECT
   bool holds_place : 1 = false;    ///< one of global_max_connections
   bool counted : 1 = false;        ///< in Stats::connected
+  bool greeted : 1 = false;        ///< its first packet, CONNACK, has been written
   bool authenticated : 1 = false;  ///< has proved who it is
   bool moved : 1 = false;          ///< its CONNECT was read on another shard already
   bool is_proxied : 1 = false;     ///< its PROXY header has not come

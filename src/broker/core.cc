@@ -61,9 +61,12 @@ const config::ListenerConfig& Core::listener(uint16_t index) const {
   return index < listeners.size() ? listeners[index] : kDefault;
 }
 
+ShardId home_of(std::string_view key, uint64_t hash_seed, unsigned shards) {
+  return ShardId(static_cast<uint8_t>(hash64(key, hash_seed) % shards));
+}
+
 ShardId Core::home(std::string_view key) const {
-  if (!multi()) return setup_.shard;
-  return ShardId(static_cast<uint8_t>(hash64(key, setup_.hash_seed) % setup_.shards));
+  return multi() ? home_of(key, setup_.hash_seed, setup_.shards) : setup_.shard;
 }
 
 void Core::send(ShardId to, Mail mail) {

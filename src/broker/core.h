@@ -119,6 +119,12 @@ class Core {
   };
   using RelayId = SlabId<struct RelayTag>;
 
+  /// A connection with control packets that wait for a batch.
+  struct Held {
+    uint64_t batch = 0;
+    ConnectionId connection;
+  };
+
   /// Acknowledgements that wait for a batch.
   struct Owed {
     uint64_t batch = 0;
@@ -168,7 +174,7 @@ class Core {
   bool check_connect_limits(Peer peer, const mqtt::Connect& packet);
   bool check_publish_limits(Peer peer, const mqtt::Publish& packet);
   void charge(Peer peer, const mqtt::Frame& frame);
-  void keep_retained(const SharedRef<const mqtt::Message>& message);
+  bool keep_retained(const SharedRef<const mqtt::Message>& message);
   std::string check_retained(const mqtt::Message& message, const mqtt::Message* old);
   std::string check_retained_of_client(const mqtt::Message& message, const mqtt::Message* old);
   void count_retained_of_client(const mqtt::Message& message, int sign);
@@ -392,6 +398,7 @@ class Core {
   void write_pubrel(Delivery& delivery, FlushBuffer& buffer);
   bool write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushBuffer& buffer);
   mqtt::PacketId next_packet_id(Session& session) const;
+  static void note_id_order(Session& session, mqtt::PacketId id);
   Written write_publish(Peer peer, const Delivery& delivery, FlushBuffer& buffer);
   void use_alias(Connection& connection, const mqtt::Message& message,
                  mqtt::PublishHead& head) const;
@@ -402,7 +409,15 @@ class Core {
   bool keeps() const { return setup_.store != nullptr && setup_.store->keeps(); }
 
   StoreOp& record(StoreOp::Kind kind, const Session& session);
+  StoreOp& record_promise(StoreOp::Kind kind, Session& session);
   void record_session(Session& session);
+  void restore(RestoredSession& found);
+  void restore_queue(Session& session, std::vector<RestoredSession::Entry>& queue,
+                     const SessionRecord& record);
+  void record_queued(Session& session, const Delivery& delivery, uint64_t sequence);
+  void record_done(const Session& session, mqtt::PacketId id);
+  void hold_control(Peer peer, const Session& session);
+  size_t free_control(Connection& connection) const;
 
   // logging helpers
   std::string_view name_of(const Connection& connection) const;
@@ -427,6 +442,9 @@ class Core {
   uint64_t batch_number_ = 1;             ///< of the batch that this turn hands over
   std::vector<ConnectionId> moved_away_;  ///< erased when the turn ends
   Ring<Owed> owed_;
+  uint64_t committed_ = 0;  ///< all batches up to this one are safe
+  Ring<Held> held_;
+  uint64_t sessions_stored_ = 0;  ///< keys given out by this shard
   std::vector<Match> matches_;
   std::vector<std::vector<uint32_t>> more_ids_;
   std::vector<std::unique_ptr<Buffer>> spare_buffers_;

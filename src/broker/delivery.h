@@ -50,6 +50,11 @@ struct Delivery {
 
 static_assert(sizeof(Delivery) == 16);
 
+/// How many ids `to` comes after `from`, as they are given out in turn.
+[[nodiscard]] constexpr uint32_t ids_between(mqtt::PacketId from, mqtt::PacketId to) {
+  return (to.value() + uint32_t{UINT16_MAX} - from.value()) % UINT16_MAX;
+}
+
 inline void release_extra(DeliveryExtras& extras, Delivery& delivery) {
   if (!delivery.has_extra()) return;
   extras.erase(extras.id_at(delivery.extra_index()));

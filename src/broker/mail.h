@@ -11,6 +11,7 @@
 #include "broker/ids.h"
 #include "broker/ports/authenticator.h"
 #include "broker/ports/authorizer.h"
+#include "broker/ports/store.h"
 #include "broker/ports/transport_handle.h"
 #include "broker/stats.h"
 #include "config/config.h"
@@ -139,6 +140,16 @@ struct Committed {
   uint64_t number = 0;
 };
 
+/// Before any client is let in: a session that the store had.
+struct RestoreSession {
+  RestoredSession session;
+};
+
+/// Before any client is let in: a retained message that the store had, for its keeper.
+struct RestoreRetained {
+  SharedRef<const mqtt::Message> message;
+};
+
 /// A message of the broker itself ($SYS, logs to topics): routed as if published, checks left out.
 struct Inject {
   SharedRef<const mqtt::Message> message;
@@ -160,12 +171,12 @@ struct Shutdown {
 
 namespace tombo::broker {
 
-using Mail =
-    std::variant<mail::Publish, mail::Settled, mail::Credit, mail::Retain, mail::ReplayNext,
-                 mail::GroupJoined, mail::GroupDeliver, std::unique_ptr<mail::ReplayStart>,
-                 std::unique_ptr<mail::ReplayPage>, std::unique_ptr<mail::GroupUpdate>,
-                 std::unique_ptr<mail::GroupReturn>, std::unique_ptr<mail::Adopt>,
-                 std::unique_ptr<mail::AuthDecided>, mail::GoOn, mail::Committed, mail::Inject,
-                 mail::Reconfigure, mail::Shutdown>;
+using Mail = std::variant<mail::Publish, mail::Settled, mail::Credit, mail::Retain,
+                          mail::ReplayNext, mail::GroupJoined, mail::GroupDeliver,
+                          std::unique_ptr<mail::ReplayStart>, std::unique_ptr<mail::ReplayPage>,
+                          std::unique_ptr<mail::GroupUpdate>, std::unique_ptr<mail::GroupReturn>,
+                          std::unique_ptr<mail::Adopt>, std::unique_ptr<mail::AuthDecided>,
+                          mail::GoOn, mail::Committed, std::unique_ptr<mail::RestoreSession>,
+                          mail::RestoreRetained, mail::Inject, mail::Reconfigure, mail::Shutdown>;
 
 }  // namespace tombo::broker

@@ -36,25 +36,22 @@ void Core::on_acknowledgement(Peer peer, const mqtt::Frame& frame) {
 
 /// Where in the window the message with this id stands. Ids are given out in turn, so they ascend
 /// from the front on, round the end of their range: the front as a rule, else a binary search. Only
-/// when an id that was never acknowledged has been passed by, everything is looked through.
+/// when messages went out of the order in which they were queued, everything is looked through.
 std::optional<size_t> Core::inflight_index(const Session& session, mqtt::PacketId id) const {
   const Ring<Delivery>& window = session.inflight;
   if (window.empty()) return std::nullopt;
-  const uint32_t front = window.front().packet_id.value();
-  const auto distance = [front](mqtt::PacketId from) {
-    return (from.value() + uint32_t{UINT16_MAX} - front) % UINT16_MAX;
-  };
+  const mqtt::PacketId front = window.front().packet_id;
   size_t low = 0;
   for (size_t high = window.size(); low < high;) {
     const size_t middle = low + (high - low) / 2;
-    if (distance(window[middle].packet_id) < distance(id)) {
+    if (ids_between(front, window[middle].packet_id) < ids_between(front, id)) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
   if (low < window.size() && window[low].packet_id == id) return low;
-  if (!session.ids_passed) return std::nullopt;
+  if (!session.ids_mixed) return std::nullopt;
   for (size_t i = 0; i < window.size(); ++i) {
     if (window[i].packet_id == id) return i;
   }
@@ -67,10 +64,8 @@ void Core::finish_inflight(Session& session, size_t index) {
   if (delivery.message) {
     session.inflight_bytes -= delivery.message->payload_size();
     held_bytes_ -= delivery.message->footprint();
-    if (keeps() && session.stored) {
-      record(StoreOp::Kind::queue_done, session).message = delivery.message;
-    }
   }
+  record_done(session, delivery.packet_id);
   --held_messages_;
   release_extra(extras_, delivery);
   if (index == 0) {
@@ -110,8 +105,8 @@ void Core::on_pubrec(Peer peer, Session& session, const mqtt::Acknowledgement& p
     // The receiver owns it now: only the id is still needed [MQTT-4.3.3-5].
     session.inflight_bytes -= delivery.message->payload_size();
     held_bytes_ -= delivery.message->footprint();
-    if (keeps() && session.stored) {
-      record(StoreOp::Kind::queue_done, session).message = delivery.message;
+    if (keeps() && session.store_key != 0) {
+      record_promise(StoreOp::Kind::queue_released, session).packet_id = packet.packet_id.value();
     }
     delivery.message = {};
   }
@@ -134,8 +129,8 @@ bool Core::forget_received(Session& session, mqtt::PacketId id) {
     session.received.erase_at(i);
     uint16_t& before = connections_.at(session.connection).received_before;
     if (i < before) --before;
-    if (keeps() && session.stored) {
-      record(StoreOp::Kind::received_delete, session).packet_id = id.value();
+    if (keeps() && session.store_key != 0) {
+      record_promise(StoreOp::Kind::received_delete, session).packet_id = id.value();
     }
     return true;
   }

@@ -212,6 +212,7 @@ void Core::detach(Peer peer, bool publish_will_wanted) {
     return expire_session(id, *session);
   }
   rest_queues(*session);
+  record_session(*session);
   arm_session_timer(*session);
 }
 
@@ -268,6 +269,7 @@ void Core::on_session_timer(Session& session) {
   if (session.will != nullptr &&
       (ends || session.offline_since + std::chrono::seconds(session.will->delay_s) <= now_.time)) {
     publish_will(session);
+    if (!ends) record_session(session);
   }
   if (!ends) return arm_session_timer(session);
   LOG_TO(log(), LogType::notice, "Expiring client {} due to timeout.", session.client_id);
@@ -283,7 +285,7 @@ void Core::expire_session(SessionId id, Session& session, KeepPlace keep) {
   leave_all_groups(id, session);
   give_back(session);
   clear_queues(session);
-  if (keeps() && session.stored) record(StoreOp::Kind::session_delete, session);
+  if (keeps() && session.store_key != 0) record(StoreOp::Kind::session_delete, session);
   if (setup_.admission != nullptr && keep == KeepPlace::no) setup_.admission->leave_session();
   sessions_.erase(id);
 }

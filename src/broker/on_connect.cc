@@ -52,6 +52,8 @@ void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view clien
       .keep_alive_changed = connection.keep_alive_s != packet.keep_alive_s,
       .response_information =
           packet.properties.number(PropertyId::request_response_information) == 1U};
+  record_session(session);
+  hold_control(peer, session);
   if (!send_connack(peer, session, facts)) {
     // [MQTT-3.1.2-24] Without CONNACK there is no connection, and no will of it.
     connection.will_wanted = false;
@@ -62,7 +64,6 @@ void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view clien
     resume(id, session);
     tell_groups(id, session, mail::GroupUpdate::Kind::online);
   }
-  record_session(session);
 }
 
 void Core::apply_limits(Connection& connection, const mqtt::Connect& packet) {

@@ -37,6 +37,10 @@ void Core::on_mail(Mail mail, Now now) {
           [this](std::unique_ptr<mail::AuthDecided>& decided) { on_auth_decided(*decided); },
           [this](const mail::GoOn& next) { go_on(next.connection); },
           [this](const mail::Committed& committed) { on_committed(committed.number); },
+          [this](std::unique_ptr<mail::RestoreSession>& found) { restore(found->session); },
+          [this](const mail::RestoreRetained& found) {
+            static_cast<void>(keep_retained(found.message));
+          },
           [this](const mail::Inject& inject) { publish(inject.message); },
           [this](mail::Reconfigure& change) { reconfigure(std::move(change)); },
           [this](const mail::Shutdown& stop) { shutdown(stop.step); },

@@ -218,7 +218,7 @@ bool Core::admit_window(Peer peer, const Session& session) {
 void Core::remember_received(Session& session, mqtt::PacketId id) {
   session.received.push_back(id);
   if (keeps() && !session.clean) {
-    record(StoreOp::Kind::received_add, session).packet_id = id.value();
+    record_promise(StoreOp::Kind::received_add, session).packet_id = id.value();
   }
 }
 
@@ -278,6 +278,7 @@ void Core::send_ack(Peer peer, const mqtt::Acknowledgement& packet, std::string_
     // [MQTT-4.3.3-9] A refused id is free again.
     forget_received(sessions_.at(connection.session), id);
   }
+  if (keeps()) hold_control(peer, sessions_.at(connection.session));
   Buffer properties;
   mqtt::Acknowledgement whole = packet;
   whole.properties = reason_string(connection, why, properties);

@@ -91,7 +91,7 @@ Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
   }
   if (waits) ++find_subscribing(connection, request)->remaining;
   if (keeps() && !session.clean) {
-    StoreOp& op = record(StoreOp::Kind::subscription_put, session);
+    StoreOp& op = record_promise(StoreOp::Kind::subscription_put, session);
     op.text = filter;
     op.number = subscription_id;
     op.bits = pack(options);
@@ -217,7 +217,7 @@ void Core::on_unsubscribe(Peer peer, const mqtt::Frame& frame) {
             : remove_subscription(session, filter);
     if (existed) stop_replay(session, filter);
     if (existed && keeps() && !session.clean) {
-      record(StoreOp::Kind::subscription_delete, session).text = filter;
+      record_promise(StoreOp::Kind::subscription_delete, session).text = filter;
     }
     answer.reasons.push_back(
         mqtt::value(existed ? Reason::success : Reason::no_subscription_existed));
@@ -236,6 +236,7 @@ void Core::send_suback(Peer peer, PacketType type, const PendingSubscribe& answe
   packet.properties = reason_string(connection, answer.why, properties);
   Buffer bytes;
   mqtt::encode(packet, connection.version, bytes);
+  hold_control(peer, sessions_.at(connection.session));
   if (send_sized(peer, bytes) || packet.properties.empty()) return;
   packet.properties = {};  // [MQTT-3.9.2-1]
   bytes.clear();

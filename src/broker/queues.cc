@@ -28,10 +28,9 @@ bool Core::enqueue(Session& session, Delivery delivery, Source source) {
     return false;
   }
   count_queued(session, delivery, 1);
+  if (acknowledged) delivery.packet_id = next_packet_id(session);
   if (acknowledged && !session.clean && keeps()) {
-    StoreOp& op = record(StoreOp::Kind::queue_add, session);
-    op.message = delivery.message;
-    op.bits = static_cast<uint8_t>(delivery.qos_bits | delivery.retain << 2);
+    record_queued(session, delivery, session.next_sequence - 1);
   }
   // What a group gives does not wait for a replay: it says nothing of whether the message comes for
   // the session's own subscription as well.
@@ -40,6 +39,14 @@ bool Core::enqueue(Session& session, Delivery delivery, Source source) {
   }
   line_up(session, std::move(delivery));
   return true;
+}
+
+/// The id that comes next and is not in use [MQTT-2.2.1-4].
+mqtt::PacketId Core::next_packet_id(Session& session) const {
+  for (;;) {
+    const mqtt::PacketId id = packet_id_of(session.next_sequence++);
+    if (!inflight_index(session, id)) return id;
+  }
 }
 
 /// Puts a delivery that was taken into its queue.
@@ -106,9 +113,7 @@ void Core::count_queued(Session& session, const Delivery& delivery, int sign) {
 /// A queued delivery that will not be sent: expired, too large for the client, or its session ends.
 void Core::forget(Session& session, Delivery& delivery) {
   count_queued(session, delivery, -1);
-  if (keeps() && session.stored && delivery.qos() != Qos::at_most_once) {
-    record(StoreOp::Kind::queue_done, session).message = delivery.message;
-  }
+  if (delivery.qos() != Qos::at_most_once) record_done(session, delivery.packet_id);
   release_extra(extras_, delivery);
   delivery.message = {};
 }

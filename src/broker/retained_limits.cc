@@ -18,7 +18,7 @@ int64_t bytes_of(const Message* message) {
 
 /// Sets or clears the retained message of a topic. One that no limit lets in takes the old one with
 /// it: a value that is out of date is worse than none.
-void Core::keep_retained(const SharedRef<const Message>& message) {
+bool Core::keep_retained(const SharedRef<const Message>& message) {
   const bool clears = message->payload_size() == 0;
   const bool looks = config().limits.any_retained();
   const Message* old = looks ? retained_.find(message->topic()) : nullptr;
@@ -27,16 +27,18 @@ void Core::keep_retained(const SharedRef<const Message>& message) {
   if (why.empty()) {
     if (!clears) count_retained_of_client(*message, 1);
     retained_.set(message);
-    return tell_retained();
+    tell_retained();
+    return !clears;
   }
   count(LimitHit::retained);
   if (now_.time >= retained_quiet_until_) {
     retained_quiet_until_ = now_.time + kQuiet;
     LOG_TO(log(), LogType::notice, "PUBLISH to '{}' not retained: {}.", message->topic(), why);
   }
-  if (old == nullptr) return;
+  if (old == nullptr) return false;
   retained_.set(Message::make({.topic = message->topic(), .properties = {}, .payload = {}}));
   tell_retained();
+  return false;
 }
 
 /// Why there is no place for a retained message; empty: there is one. The broker's own always have

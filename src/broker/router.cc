@@ -102,14 +102,14 @@ void Core::on_credit(const mail::Credit& credit) {
 /// Sets (or clears) a retained message of a topic homed here. `mask` are the shards it was routed
 /// to: a subscriber that came since gets it from here.
 void Core::retain(const SharedRef<const Message>& message, AckToken token, uint64_t mask) {
-  keep_retained(message);
-  const bool stored = keeps();
+  const bool is_kept = keep_retained(message);
+  // The broker's own ($SYS) are made anew after a restart.
+  const bool stored = keeps() && !message->topic().starts_with("$SYS/");
   if (stored) {
     StoreOp& op = batch_ops_.emplace_back();
-    op.kind =
-        message->payload_size() != 0 ? StoreOp::Kind::retained_set : StoreOp::Kind::retained_delete;
+    op.kind = is_kept ? StoreOp::Kind::retained_set : StoreOp::Kind::retained_delete;
     op.message = message;
-    if (message->payload_size() == 0) op.text = message->topic();
+    if (!is_kept) op.text = message->topic();
   }
   if (multi()) {
     uint64_t missed = setup_.interest->shards_for(message->topic()) & ~mask;
@@ -274,13 +274,6 @@ void Core::settle_now(AckToken token, bool matched) {
   }
   connection->acks.settle(token.place, matched);
   flush_acks({token.connection, *connection});
-}
-
-void Core::on_committed(uint64_t number) {
-  while (!owed_.empty() && owed_.front().batch <= number) {
-    const Owed owed = owed_.pop_front();
-    settle_now(owed.token, owed.matched);
-  }
 }
 
 }  // namespace tombo::broker

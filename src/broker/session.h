@@ -12,6 +12,7 @@
 #include "broker/allowed_topics.h"
 #include "broker/delivery.h"
 #include "broker/ids.h"
+#include "broker/ports/store.h"
 #include "broker/refusal.h"
 #include "broker/topic_tree.h"
 #include "mqtt/types.h"
@@ -108,15 +109,16 @@ struct Session {
   uint32_t resent = 0;
   uint64_t stamp = 0;  ///< last message matched, to merge overlapping subscriptions
   uint32_t stamp_slot = 0;
-  uint32_t next_request = 0;  ///< numbers replays and joins
-  mqtt::PacketId last_packet_id;
-  bool ids_passed = false;   ///< an id under way was skipped: `inflight` is not in id order
-  bool drop_logged = false;  ///< "messages dropped" is said once per congestion
+  uint32_t next_request = 0;   ///< numbers replays and joins
+  uint64_t next_sequence = 0;  ///< of QoS 1 and 2 messages queued: packet_id_of() follows from it
+  bool ids_mixed = false;      ///< `inflight` is not in the order of ids
+  bool drop_logged = false;    ///< "messages dropped" is said once per congestion
   std::unique_ptr<AllowedTopics> allowed;  ///< with an authorizer
   std::unique_ptr<LoggedRefusals> refusals;
   bool danger_logged = false;  ///< its name was refused, which is said once
   bool clean = true;           ///< ends with its connection
-  bool stored = false;         ///< the store knows it
+  SessionKey store_key = 0;    ///< 0: the store does not know it
+  uint64_t safe_after = 0;     ///< the batch that makes safe what the client is told of
 
   [[nodiscard]] bool online() const { return static_cast<bool>(connection); }
 

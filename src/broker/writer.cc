@@ -56,7 +56,11 @@ bool Core::gather(ConnectionId id, FlushBuffer& buffer, Now now) {
     if (backlog.tail) buffer.add(backlog.tail, backlog.tail_offset);
     return !buffer.empty();
   }
-  if (connection->control != nullptr && !write_control(peer, buffer)) return true;
+  if (free_control(*connection) != 0) {
+    connection->greeted = true;
+    if (!write_control(peer, buffer)) return true;
+  }
+  if (!connection->greeted) return !buffer.empty();
   if (connection->is_open()) {
     Session* session = sessions_.find(connection->session);
     if (session != nullptr && session->connection == id) write_session(peer, *session, buffer);
@@ -64,15 +68,19 @@ bool Core::gather(ConnectionId id, FlushBuffer& buffer, Now now) {
   return !buffer.empty();
 }
 
-/// Copies control packets; false when not all of them found room.
+/// Copies control packets that may leave; false when not all of them found room.
 bool Core::write_control(Peer peer, FlushBuffer& buffer) {
   Buffer& bytes = *peer.connection.control;
-  const size_t count = std::min(bytes.size(), buffer.room());
+  const size_t free = free_control(peer.connection);
+  const size_t count = std::min(free, buffer.room());
   std::memcpy(buffer.write_at(), bytes.data(), count);
   buffer.commit(count);
   if (count < bytes.size()) {
     bytes.erase(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(count));
-    return false;
+    if (peer.connection.holds != nullptr) {
+      for (ControlHold& hold : *peer.connection.holds) hold.offset -= count;
+    }
+    return count == free;
   }
   // An idle connection keeps no buffer; the shard keeps a few for the next ones.
   constexpr size_t kSpareBuffers = 64;
@@ -177,7 +185,8 @@ bool Core::write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushB
     return true;
   }
   const bool acknowledged = delivery.qos() != Qos::at_most_once;
-  if (acknowledged) delivery.packet_id = next_packet_id(session);
+  // [MQTT-2.2.1-4] In a long queue the message that had its id before may be under way still.
+  if (acknowledged && inflight_index(session, delivery.packet_id)) return false;
   const Written written = write_publish(peer, delivery, buffer);
   if (written == Written::no_room) return false;
   if (written == Written::too_large) {
@@ -193,7 +202,7 @@ bool Core::write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushB
     static_cast<void>(queue.pop_front());
     return true;
   }
-  session.last_packet_id = delivery.packet_id;
+  note_id_order(session, delivery.packet_id);
   session.inflight_bytes += delivery.message->payload_size();
   ++held_messages_;
   held_bytes_ += delivery.message->footprint();
@@ -204,16 +213,15 @@ bool Core::write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushB
   return true;
 }
 
-/// The next id that is not in use [MQTT-2.2.1-4]. Requires: the window is open, so there is one.
-mqtt::PacketId Core::next_packet_id(Session& session) const {
-  if (session.inflight.empty()) session.ids_passed = false;
-  mqtt::PacketId id = session.last_packet_id;
-  do {
-    id = mqtt::PacketId(id.value() == UINT16_MAX ? uint16_t{1}
-                                                 : static_cast<uint16_t>(id.value() + 1));
-    if (!inflight_index(session, id)) return id;
-    session.ids_passed = true;
-  } while (true);
+/// A message joins the window: do the ids still ascend?
+void Core::note_id_order(Session& session, mqtt::PacketId id) {
+  if (session.inflight.empty()) {
+    session.ids_mixed = false;
+    return;
+  }
+  const mqtt::PacketId front = session.inflight.front().packet_id;
+  const mqtt::PacketId back = session.inflight.back().packet_id;
+  if (ids_between(front, id) <= ids_between(front, back)) session.ids_mixed = true;
 }
 
 Core::Written Core::write_publish(Peer peer, const Delivery& delivery, FlushBuffer& buffer) {
@@ -310,8 +318,8 @@ bool Core::wrote(ConnectionId id, FlushBuffer& buffer, size_t count) {
   }
   connection->backlog.reset();
   buffer.clear();
-  if (connection->control != nullptr) return true;
-  if (!connection->is_open()) return false;
+  if (free_control(*connection) != 0) return true;
+  if (!connection->is_open() || !connection->greeted) return false;
   const Session* session = sessions_.find(connection->session);
   return session != nullptr && session->connection == id && can_write(*connection, *session);
 }

@@ -192,7 +192,11 @@ Result<ParseOutcome> load_into(Files& files, const CommandLine& line,
   const ParseSettings settings{*fallback, line.compatibility, line.ports, survey};
   Result<ParseOutcome> outcome =
       line.config_file ? parse_file(files, *line.config_file, settings) : parse_nothing(settings);
-  if (outcome) apply(line, outcome->config);
+  if (!outcome) return outcome;
+  apply(line, outcome->config);
+  if (environment.persistence_location) {
+    outcome->config.persistence_location = *environment.persistence_location;
+  }
   return outcome;
 }
 

@@ -39,7 +39,8 @@ struct CommandLine {
 
 /// The environment variables that matter, read by the caller.
 struct Environment {
-  std::optional<std::string> compatibility;  ///< TOMBO_COMPATIBILITY
+  std::optional<std::string> compatibility;           ///< TOMBO_COMPATIBILITY
+  std::optional<std::string> persistence_location{};  ///< MOSQUITTO_PERSISTENCE_LOCATION
 };
 
 /// `arguments` without the name of the program. The text of an error may have several lines, its

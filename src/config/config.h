@@ -18,6 +18,10 @@ enum class Compatibility : uint8_t { v2_0, v2_1 };
 /// What a listener speaks. http_api cannot be configured so far.
 enum class ListenerProtocol : uint8_t { mqtt, websockets, http_api };
 
+/// What an acknowledgement promises for a durable session: its message is on the disk, or the
+/// kernel has it (and the disk within a second), or nothing.
+enum class Durability : uint8_t { fsync, os, none };
+
 /// Option socket_domain: which address families a listener opens.
 enum class SocketDomain : uint8_t { any, ipv4, ipv6 };
 
@@ -203,6 +207,12 @@ struct Config {
 
   Limits limits;  ///< Against abuse.
 
+  // What survives the process.
+  bool persistence = false;
+  std::string persistence_location;  ///< Folder; empty = the current one. Ask store_path().
+  std::string persistence_file = "mosquitto.db";
+  Durability durability = Durability::fsync;
+
   // Retained messages.
   bool retain_available = true;
   bool check_retain_source = false;     ///< Check the publisher's write access again on delivery.
@@ -262,6 +272,15 @@ struct Config {
   [[nodiscard]] bool acl_subscribe_check_for(const ListenerConfig& listener) const {
     if (!per_listener_settings) return acl_subscribe_check;
     return listener.acl_subscribe_check.value_or(false);
+  }
+
+  /// The folder of the store: beside the place of Mosquitto's database, and called like it.
+  [[nodiscard]] std::string store_path() const {
+    std::string name = persistence_file;
+    if (name.ends_with(".db")) name.resize(name.size() - 3);
+    std::string folder = persistence_location.empty() ? "." : persistence_location;
+    if (!folder.ends_with('/')) folder += '/';
+    return folder + name + ".tombo";
   }
 
   /// The receive maximum to announce and the window of QoS 1 and 2 messages towards a client.

@@ -192,19 +192,26 @@ constexpr Option kOptions[] = {
   {"user", kGlobal, "mosquitto, else nobody", kNo, kAll, kSupported,
    behaviour<&Config::user>(ValueType::text, &replace_text<&Config::user>)},
 
-  // Of the snapshot file, which is only written with persistence.
+  // What survives the process.
   {"autosave_interval", kGlobal, "1800", kYes, kAll, kNoEffect,
-   {ValueType::integer, &check_integer}, "Accepted; there is nothing to save without persistence."},
+   {ValueType::integer, &check_integer}, "Accepted; nothing is ever unsaved."},
   {"autosave_on_changes", kGlobal, "false", kYes, kAll, kNoEffect,
-   {ValueType::boolean, &check_boolean}, "Accepted; there is nothing to save without persistence."},
-  {"persistence", kGlobal, "false", kYes, kAll, kDiffers, {ValueType::boolean, &refuse_true},
-   "Only false so far: true is not supported yet."},
-  {"retained_persistence", kGlobal, "false", kYes, kAll, kDiffers,
-   {ValueType::boolean, &refuse_true}, "Another name of persistence."},
-  {"persistence_file", kGlobal, "mosquitto.db", kYes, kAll, kNoEffect,
-   {ValueType::text, &check_text}, "Accepted; there is nothing to save without persistence."},
-  {"persistence_location", kGlobal, "current directory", kYes, kAll, kNoEffect,
-   {ValueType::text, &check_text}, "Accepted; there is nothing to save without persistence."},
+   {ValueType::boolean, &check_boolean}, "Accepted; nothing is ever unsaved."},
+  {"durability", kGlobal, "fsync", kNo, Since::tombo, kSupported,
+   behaviour<&Config::durability>(ValueType::words, &set_durability),
+   "fsync: a message is acknowledged once it is on the disk; os: once the kernel has it; none."},
+  {"persistence", kGlobal, "false", kNo, kAll, kDiffers, boolean_option<&Config::persistence>(),
+   "In a folder of its own, at once and not every autosave_interval. The database of Mosquitto is "
+   "not read yet."},
+  {"retained_persistence", kGlobal, "false", kNo, kAll, kDiffers,
+   {ValueType::boolean, boolean_option<&Config::persistence>().set},
+   "Another name of persistence."},
+  {"persistence_file", kGlobal, "mosquitto.db", kNo, kAll, kDiffers,
+   text_option<&Config::persistence_file>(),
+   "The folder beside it is called so, with .tombo in place of .db."},
+  {"persistence_location", kGlobal, "current directory", kNo, kAll, kSupported,
+   text_option<&Config::persistence_location>(),
+   "Also the environment variable MOSQUITTO_PERSISTENCE_LOCATION, which goes first."},
 };
 // clang-format on
 

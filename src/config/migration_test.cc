@@ -45,7 +45,7 @@ TEST(Migration, of_a_plain_file_says_that_it_starts) {
 
 TEST(Migration, lists_all_that_is_not_supported_with_its_place) {
   const Checked checked =
-      check("listener 1884\nplugin /a.so\nplugin_opt_x y\npersistence true\nmax_qos 1\n");
+      check("listener 1884\nplugin /a.so\nplugin_opt_x y\nenable_control_api true\nmax_qos 1\n");
   EXPECT_FALSE(checked.survey.is_startable());
   EXPECT_TRUE(has(checked.report, "tombo DOES NOT START with it"));
   EXPECT_TRUE(

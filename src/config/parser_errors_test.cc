@@ -220,9 +220,6 @@ TEST(ParserErrors, refuses_every_option_that_is_not_supported_yet) {
 TEST(ParserErrors, refuses_values_that_are_not_supported_yet) {
   const Case cases[] = {
       {"protocol http_api", "Error: option protocol is not supported yet with the value http_api."},
-      {"persistence true", "Error: option persistence is not supported yet with the value true."},
-      {"retained_persistence 1",
-       "Error: option retained_persistence is not supported yet with the value true."},
   };
   expect_errors(cases);
 }

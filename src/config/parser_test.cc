@@ -228,10 +228,20 @@ TEST(Parser, clears_log_destinations_with_none) {
 
 TEST(Parser, accepts_options_without_effect) {
   const std::string text =
-      "persistence false\nretained_persistence false\npersistence_file a.db\n"
-      "persistence_location /var/lib/\nautosave_interval 60\nautosave_on_changes true\n"
+      "persistence false\nretained_persistence false\n"
+      "autosave_interval 60\nautosave_on_changes true\n"
       "enable_control_api false\n";
   EXPECT_EQ(config_of(text), config_of(""));
+}
+
+TEST(Parser, reads_what_survives_the_process) {
+  const Config config = config_of(
+      "persistence true\npersistence_location /var/lib/\npersistence_file a.db\ndurability os\n");
+  EXPECT_TRUE(config.persistence);
+  EXPECT_EQ(config.durability, Durability::os);
+  EXPECT_EQ(config.store_path(), "/var/lib/a.tombo");
+  EXPECT_EQ(config_of("persistence_file b").store_path(), "./b.tombo");
+  EXPECT_TRUE(config_of("retained_persistence 1").persistence);
 }
 
 TEST(Parser, warns_of_retry_interval) {

@@ -79,6 +79,21 @@ Result<void> set_compatibility(Draft& draft, std::string_view option, std::strin
   return {};
 }
 
+Result<void> set_durability(Draft& draft, std::string_view option, std::string_view rest) {
+  const Result<std::string_view> word = word_value(option, rest);
+  if (!word) return word.error();
+  if (*word == "fsync") {
+    draft.config.durability = Durability::fsync;
+  } else if (*word == "os") {
+    draft.config.durability = Durability::os;
+  } else if (*word == "none") {
+    draft.config.durability = Durability::none;
+  } else {
+    return invalid_value(option, *word);
+  }
+  return {};
+}
+
 Result<void> set_auto_id_prefix(Draft& draft, std::string_view option, std::string_view rest) {
   const bool per_listener = draft.config.per_listener_settings;
   const bool first = per_listener ? draft.first_time_in_listener(option) : draft.first_time(option);

@@ -12,6 +12,7 @@ namespace tombo::config {
 Result<void> set_compatibility(Draft& draft, std::string_view option, std::string_view rest);
 
 // Client ids and sessions.
+Result<void> set_durability(Draft& draft, std::string_view option, std::string_view rest);
 Result<void> set_auto_id_prefix(Draft& draft, std::string_view option, std::string_view rest);
 Result<void> set_listener_auto_id_prefix(Draft& draft, std::string_view option,
                                          std::string_view rest);

@@ -44,6 +44,9 @@ int fail(const Error& error) {
 config::Environment read_environment() {
   config::Environment environment;
   if (const char* value = std::getenv("TOMBO_COMPATIBILITY")) environment.compatibility = value;
+  if (const char* value = std::getenv("MOSQUITTO_PERSISTENCE_LOCATION")) {
+    environment.persistence_location = value;
+  }
   return environment;
 }
 
@@ -56,8 +59,8 @@ void log_start(Logger& log, const Origin& origin, const config::Config& config) 
   }
   if (config.is_v2_0()) return;
   for (const char* line :
-       {"Bridge support NOT available.", "Persistence support NOT available.",
-        "TLS support available.", "TLS-PSK support available.", "Websockets support available."}) {
+       {"Bridge support NOT available.", "Persistence support available.", "TLS support available.",
+        "TLS-PSK support available.", "Websockets support available."}) {
     log.log(LogType::info, line);
   }
 }
@@ -90,7 +93,12 @@ int serve(Origin& origin, config::ParseOutcome outcome) {
   }
   origin.passphrases.stop_asking();
   log_warnings(log, *setup);
-  Server server(*setup, log_sink);
+  Result<std::unique_ptr<Persistence>> persistence = Persistence::open(*config, log);
+  if (!persistence) {
+    log_error(log, persistence.error());
+    return persistence.error().code;
+  }
+  Server server(*setup, log_sink, std::move(*persistence));
   // An arena for each shard keeps them apart; more would only keep memory from being used again.
   ::mallopt(M_ARENA_MAX, static_cast<int>(server.shard_count()) + 1);
   server.start();

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iterator>
 #include <latch>
 #include <sched.h>
@@ -45,15 +46,16 @@ unsigned hash_threads_for(const config::Config& config) {
 
 }  // namespace
 
-Server::Server(const Setup& setup, LogSink& log_sink)
+Server::Server(const Setup& setup, LogSink& log_sink, std::unique_ptr<Persistence> persistence)
     : config_(setup.config),
       log_sink_(log_sink),
       admission_(*config_, random_seed()),
+      persistence_(std::move(persistence)),
+      hash_seed_(random_seed()),
       fence_(shards_for(*config_)),
       tls_(setup.tls),
       listening_(shards_for(*config_)) {
   const unsigned count = shards_for(*config_);
-  const uint64_t hash_seed = random_seed();
   hash_pool_ = std::make_unique<auth::HashPool>(
       hash_threads_for(*config_),
       [this](broker::ShardId shard, std::unique_ptr<mail::AuthDecided> decided) {
@@ -62,20 +64,24 @@ Server::Server(const Setup& setup, LogSink& log_sink)
         shards_[shard.value()]->post(std::move(batch));
       });
   if (setup.logins->need_passwords()) hash_pool_->start();
-  if (count > 1) interest_ = std::make_unique<broker::InterestTable>(hash_seed);
+  if (count > 1) interest_ = std::make_unique<broker::InterestTable>(hash_seed_);
   for (unsigned i = 0; i < count; ++i) {
     broker::BrokerSetup shard;
     shard.shard = broker::ShardId(static_cast<uint8_t>(i));
     shard.shards = count;
     shard.config = config_;
     shard.interest = interest_.get();
-    shard.store = &store_;
+    shard.store = &nowhere_;
+    if (persistence_ != nullptr) {
+      shard.store = persistence_->store.get();
+      shard.first_session_key = persistence_->store->next_session_key();
+    }
     shard.authorizer = setup.authorizer;
     authenticators_.push_back(
         std::make_unique<auth::PasswordAuthenticator>(*hash_pool_, setup.logins));
     shard.authenticator = authenticators_.back().get();
     shard.admission = &admission_;
-    shard.hash_seed = hash_seed;
+    shard.hash_seed = hash_seed_;
     shard.random_seed = random_seed();
     shards_.push_back(std::make_unique<Shard>(
         std::move(shard), ShardCommons{admission_, log_sink_, fence_, interest_.get()}));
@@ -93,6 +99,44 @@ void Server::start() {
   for (const std::unique_ptr<Shard>& shard : shards_) all.push_back(shard.get());
   for (Shard* shard : all) shard->start(all);
   running_ = true;
+  if (persistence_ == nullptr) return;
+  start_store();
+  restore();
+}
+
+void Server::start_store() {
+  persistence_->store->start(
+      {.committed =
+           [this](broker::ShardId shard, uint64_t number) {
+             auto batch = std::make_unique<Shard::MailBatch>();
+             batch->items.emplace_back(mail::Committed{number});
+             shards_[shard.value()]->post(std::move(batch));
+           },
+       .failed =
+           [](const Error& error) {
+             // What is on the disk is not known any more, so nothing may be acknowledged.
+             fmt::print(stderr, "Error: The store failed, the broker ends: {}.\n", error.text);
+             std::_Exit(EXIT_FAILURE);
+           }});
+}
+
+void Server::restore() {
+  const auto post = [this](unsigned shard, broker::Mail mail) {
+    auto batch = std::make_unique<Shard::MailBatch>();
+    batch->items.push_back(std::move(mail));
+    shards_[shard]->post(std::move(batch));
+  };
+  for (SharedRef<const mqtt::Message>& message : std::exchange(persistence_->retained, {})) {
+    message->share_across_shards();
+    const unsigned home = broker::home_of(message->topic(), hash_seed_, shard_count()).value();
+    post(home, mail::RestoreRetained{std::move(message)});
+  }
+  for (broker::RestoredSession& session : std::exchange(persistence_->sessions, {})) {
+    const unsigned home =
+        broker::home_of(session.record.client_id, hash_seed_, shard_count()).value();
+    post(home, std::make_unique<mail::RestoreSession>(mail::RestoreSession{std::move(session)}));
+  }
+  let_mail_settle();
 }
 
 Result<void> Server::listen(Logger& log) {
@@ -134,6 +178,7 @@ void Server::stop() {
     shard.finish(kFinishLimit);
   });
   for (const std::unique_ptr<Shard>& shard : shards_) shard->join();
+  if (persistence_ != nullptr) persistence_->store->stop();
 }
 
 /// Waits until the mail that shards have for each other has been dealt with, or for so many turns

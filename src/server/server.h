@@ -19,6 +19,7 @@
 #include "server/admission.h"
 #include "server/listening.h"
 #include "server/log_sink.h"
+#include "server/persistence.h"
 #include "server/setup.h"
 #include "server/shard.h"
 #include "server/tls_setup.h"
@@ -38,7 +39,8 @@ namespace tombo::server {
 /// ```
 class Server {
  public:
-  Server(const Setup& setup, LogSink& log_sink);
+  /// `persistence` null: nothing survives the process.
+  Server(const Setup& setup, LogSink& log_sink, std::unique_ptr<Persistence> persistence = {});
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
@@ -79,11 +81,16 @@ class Server {
   void let_mail_settle();
   /// Shards take the sockets; both configuration and TLS are theirs already.
   void hand_over(Listening::Change change);
+  /// What the store had goes to the shards, before they let anybody in.
+  void restore();
+  void start_store();
 
   std::shared_ptr<const config::Config> config_;
   LogSink& log_sink_;
   Admission admission_;
-  store::MemoryStore store_;
+  store::MemoryStore nowhere_;
+  std::unique_ptr<Persistence> persistence_;  // Null: nowhere_.
+  uint64_t hash_seed_;
   Fence fence_;
   std::unique_ptr<broker::InterestTable> interest_;
   std::unique_ptr<auth::HashPool> hash_pool_;

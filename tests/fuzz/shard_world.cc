@@ -61,10 +61,14 @@ void BatchStore::apply(const StoreOp& op) {
       CHECK(!op.text.empty());
       return;
     case Kind::queue_add:
-      queued_.emplace(op.key, op.message.get());
+      CHECK(op.message != nullptr);
+      queued_.emplace(op.key, broker::packet_id_of(op.sequence).value());
+      return;
+    case Kind::queue_released:
+      CHECK(queued_.contains({op.key, op.packet_id}), "released what was not queued");
       return;
     case Kind::queue_done: {
-      const auto found = queued_.find({op.key, op.message.get()});
+      const auto found = queued_.find({op.key, op.packet_id});
       CHECK(found != queued_.end(), "done with what was not queued");
       queued_.erase(found);
       return;

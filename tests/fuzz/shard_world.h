@@ -70,7 +70,7 @@ class BatchStore final : public broker::Store {
   bool keeps_;
   uint64_t numbers_[broker::kShardsMax] = {};
   std::set<broker::SessionKey> sessions_;
-  std::multiset<std::pair<broker::SessionKey, const mqtt::Message*>> queued_;
+  std::multiset<std::pair<broker::SessionKey, uint16_t>> queued_;
   std::multiset<std::pair<broker::SessionKey, uint16_t>> received_;
   std::set<std::string> retained_;
 };

@@ -157,7 +157,7 @@ def test_no_line_of_any_level_has_a_secret(plant):
     # A file that is not right is refused on reload, and not quoted.
     broker.passwords.write_text("anna:SECRET-plain-text\nSECRET-line-without-colon\n")
     broker.process.send_signal(signal.SIGHUP)
-    broker.log.wait(r"Invalid line in password file")
+    broker.log.wait(r"Unable to decode line in password file")
     broker.stop()
     seen = broker.log.text() + broker.stdout.text() + (broker.folder / "log").read_text()
     assert "wrong password of user 'anna'" in seen and "Received" in seen

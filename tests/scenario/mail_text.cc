@@ -54,6 +54,8 @@ std::string_view name_of(StoreOp::Kind kind) {
       return "subscription_delete";
     case StoreOp::Kind::queue_add:
       return "queue_add";
+    case StoreOp::Kind::queue_released:
+      return "queue_released";
     case StoreOp::Kind::queue_done:
       return "queue_done";
     case StoreOp::Kind::received_add:
@@ -107,6 +109,12 @@ std::string describe(const broker::Mail& mail) {
           [](const std::unique_ptr<mail::AuthDecided>&) { return std::string("AuthDecided"); },
           [](const mail::GoOn&) { return std::string("GoOn"); },
           [](const mail::Committed& m) { return fmt::format("Committed {}", m.number); },
+          [](const std::unique_ptr<mail::RestoreSession>& m) {
+            return fmt::format("RestoreSession \"{}\"", m->session.record.client_id);
+          },
+          [](const mail::RestoreRetained& m) {
+            return fmt::format("RestoreRetained {}", text_of(*m.message));
+          },
           [](const mail::Inject& m) { return fmt::format("Inject {}", text_of(*m.message)); },
           [](const mail::Reconfigure&) { return std::string("Reconfigure"); },
           [](const mail::Shutdown&) { return std::string("Shutdown"); },
@@ -124,21 +132,27 @@ std::string describe(const broker::StoreBatch& batch) {
     if (!op.text.empty()) out += " " + mqtt::quoted(op.text, true);
     switch (op.kind) {
       case StoreOp::Kind::session_put:
-        out += fmt::format(" expiry={}", op.number);
+        out += fmt::format(" {} expiry={}{}", mqtt::quoted(op.session->client_id, true),
+                           op.session->expiry_interval_s,
+                           op.session->disconnected_at_ms != 0 ? " disconnected" : "");
+        if (op.session->will) {
+          out += fmt::format(" will={}", mqtt::quoted(op.session->will->topic(), true));
+        }
         break;
       case StoreOp::Kind::subscription_put:
         out += fmt::format(" options={:#04x} id={}", op.bits, op.number);
         break;
       case StoreOp::Kind::queue_add:
-        out += fmt::format(" q{} r{}", op.bits & 3, op.bits >> 2 & 1);
+        out += fmt::format(" #{} q{} r{}", op.sequence, op.bits & 3, op.bits >> 2 & 1);
         break;
+      case StoreOp::Kind::queue_released:
+      case StoreOp::Kind::queue_done:
       case StoreOp::Kind::received_add:
       case StoreOp::Kind::received_delete:
         out += fmt::format(" m{}", op.packet_id);
         break;
       case StoreOp::Kind::session_delete:
       case StoreOp::Kind::subscription_delete:
-      case StoreOp::Kind::queue_done:
       case StoreOp::Kind::retained_set:
       case StoreOp::Kind::retained_delete:
         break;

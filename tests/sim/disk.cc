@@ -53,7 +53,7 @@ void Disk::apply(unsigned shard, const StoreOp& op) {
   }
   switch (op.kind) {
     case Kind::session_put:
-      sessions_[key].client_id = op.text;
+      sessions_[key].client_id = op.session->client_id;
       break;
     case Kind::session_delete:
       sessions_.erase(key);
@@ -73,6 +73,7 @@ void Disk::apply(unsigned shard, const StoreOp& op) {
     case Kind::retained_delete:
       retained_.erase(op.text);
       break;
+    case Kind::queue_released:
     case Kind::queue_done:
     case Kind::received_add:
     case Kind::received_delete:

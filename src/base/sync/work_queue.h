@@ -40,10 +40,14 @@ class WorkQueue {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return closed_ || !items_.empty(); });
     if (closed_) return std::nullopt;
-    std::optional<T> item(std::move(items_.front().first));
-    weight_ -= items_.front().second;
-    items_.pop_front();
-    return item;
+    return take();
+  }
+
+  /// The next item; nullopt: there is none now, or it is closed.
+  [[nodiscard]] std::optional<T> try_pop() {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || items_.empty()) return std::nullopt;
+    return take();
   }
 
   /// Drops what is left; from now on everybody is sent away.
@@ -59,6 +63,14 @@ class WorkQueue {
   }
 
  private:
+  /// Requires: the lock, and an item.
+  std::optional<T> take() {
+    std::optional<T> item(std::move(items_.front().first));
+    weight_ -= items_.front().second;
+    items_.pop_front();
+    return item;
+  }
+
   const size_t items_max_;
   const size_t weight_max_;
   std::mutex mutex_;

@@ -1,27 +1,74 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/sync/shared_ref.h"
 #include "broker/ids.h"
 #include "mqtt/message.h"
+#include "mqtt/types.h"
 
 namespace tombo::broker {
 
-/// Names a session in the store, the same over restarts and for any number of shards.
+/// The packet id of a QoS 1 or 2 message by its number in its session: 1 to 65535 in turn. So it is
+/// known when the message is queued, and the same after a restart.
+[[nodiscard]] constexpr mqtt::PacketId packet_id_of(uint64_t sequence) {
+  return mqtt::PacketId(static_cast<uint16_t>(sequence % UINT16_MAX + 1));
+}
+
+/// Names a session in the store: the same over restarts and for any number of shards, and never
+/// used again. Not 0.
 using SessionKey = uint64_t;
+
+/// A session that outlives its connection, as it is kept.
+struct SessionRecord {
+  std::string client_id;
+  std::string user_name;
+  uint32_t expiry_interval_s = 0;
+  uint16_t listener = 0;           ///< of its last connection
+  int64_t disconnected_at_ms = 0;  ///< wall clock; 0: it is connected
+  uint32_t inflight = 0;           ///< when disconnected: how many of its queue were sent before
+  uint64_t next_sequence = 0;      ///< of what is queued next
+  SharedRef<const mqtt::Message> will;  ///< null: none
+  uint32_t will_delay_s = 0;
+  std::optional<uint32_t> will_expiry_interval_s;
+};
+
+/// A session as a restart finds it.
+struct RestoredSession {
+  struct Subscription {
+    std::string filter;  ///< shared ones with "$share/GROUP/"
+    uint8_t options = 0;
+    uint32_t identifier = 0;
+  };
+
+  struct Entry {
+    uint64_t sequence = 0;
+    SharedRef<const mqtt::Message> message;  ///< null: released, only the id is needed yet
+    uint8_t bits = 0;                        ///< as of queue_add
+    std::vector<uint32_t> subscription_ids;
+  };
+
+  SessionKey key = 0;
+  SessionRecord record;
+  std::vector<Subscription> subscriptions;
+  std::vector<uint16_t> received;  ///< QoS 2 ids that must not be routed again
+  std::vector<Entry> queue;        ///< by sequence
+};
 
 /// One change to durable state. Which fields count follows from `kind`.
 struct StoreOp {
   enum class Kind : uint8_t {
-    session_put,          ///< key, text = client id, number = expiry interval in seconds
+    session_put,          ///< key, session
     session_delete,       ///< key
     subscription_put,     ///< key, text = filter, number = subscription id, bits = options byte
     subscription_delete,  ///< key, text = filter
-    queue_add,            ///< key, message, bits = QoS of delivery and retain flag
-    queue_done,           ///< key, message
+    queue_add,            ///< key, sequence, message, bits = QoS and retain flag, subscription_ids
+    queue_released,       ///< key, packet_id: PUBREC has come, only the id is needed yet
+    queue_done,           ///< key, packet_id
     received_add,         ///< key, packet_id: a QoS 2 id that must not be routed again
     received_delete,      ///< key, packet_id
     retained_set,         ///< message
@@ -32,8 +79,11 @@ struct StoreOp {
   uint16_t packet_id = 0;
   uint32_t number = 0;
   SessionKey key = 0;
+  uint64_t sequence = 0;
   SharedRef<const mqtt::Message> message;
-  std::string text;
+  std::string text{};
+  std::unique_ptr<SessionRecord> session{};
+  std::vector<uint32_t> subscription_ids{};
 };
 
 /// All durable changes of one turn of one shard, to be committed together and in order.

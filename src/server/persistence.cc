@@ -1,0 +1,50 @@
+#include "server/persistence.h"
+
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "store/rocks_frame_store.h"
+
+namespace tombo::server {
+namespace {
+
+store::Durability durability_of(const config::Config& config) {
+  switch (config.durability) {
+    case config::Durability::fsync:
+      return store::Durability::fsync;
+    case config::Durability::os:
+      return store::Durability::os;
+    case config::Durability::none:
+      return store::Durability::none;
+  }
+  return store::Durability::fsync;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Persistence>> Persistence::open(const config::Config& config, Logger& log) {
+  if (!config.persistence) return std::unique_ptr<Persistence>();
+  Result<std::unique_ptr<store::RocksFrameStore>> frames = store::RocksFrameStore::open(
+      {.path = config.store_path(), .durability = durability_of(config)});
+  if (!frames) return Error{"Error: " + frames.error().text};
+  auto opened = std::make_unique<Persistence>();
+  opened->store = std::make_unique<store::DurableStore>(std::move(*frames));
+  size_t messages = 0;
+  const Result<void> loaded = opened->store->load(
+      [&](broker::RestoredSession session) {
+        messages += session.queue.size();
+        opened->sessions.push_back(std::move(session));
+      },
+      [&](SharedRef<const mqtt::Message> message) {
+        opened->retained.push_back(std::move(message));
+      });
+  if (!loaded) {
+    return Error{"Error: " + loaded.error().with("store", config.store_path()).text};
+  }
+  LOG_TO(log, LogType::info, "Restored {} sessions with {} messages, {} retained messages from {}.",
+         opened->sessions.size(), messages, opened->retained.size(), config.store_path());
+  return opened;
+}
+
+}  // namespace tombo::server

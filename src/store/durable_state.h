@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "broker/ports/store.h"
+#include "store/frame_index.h"
+#include "store/frame_store.h"
+
+namespace tombo::store {
+
+/// Turns what shards record into commits, and what a FrameStore has into what a restart needs.
+/// Knows nothing of threads and clocks: the committer's thread and simulations drive it alike.
+/// ```
+/// state.load(post_session, post_retained);
+/// state.add(batch); state.add(other); state.commit();   // again and again
+/// ```
+class DurableState {
+ public:
+  using OnSession = std::function<void(broker::RestoredSession)>;
+  using OnRetained = std::function<void(SharedRef<const mqtt::Message>)>;
+
+  /// `store` outlives it.
+  explicit DurableState(FrameStore& store) : store_(store) {}
+
+  DurableState(const DurableState&) = delete;
+  DurableState& operator=(const DurableState&) = delete;
+  ~DurableState() = default;
+
+  /// Once, before anything else: reads the store. Error: it is damaged; nothing of it may be used.
+  Result<void> load(const OnSession& on_session, const OnRetained& on_retained);
+
+  /// Beyond the keys of all sessions that there have ever been.
+  [[nodiscard]] broker::SessionKey next_session_key() const { return next_key_; }
+
+  /// Takes a batch into the next commit. Requires: !is_full(), and the last commit() succeeded.
+  void add(broker::StoreBatch batch);
+
+  /// Is the next commit so large that no more should be taken into it?
+  [[nodiscard]] bool is_full() const {
+    return messages_.size() >= kMessagesMax || bytes_ >= kBytesMax;
+  }
+
+  /// Writes what was added. Error: as of FrameStore::commit(); it may be called again.
+  Result<void> commit();
+
+  /// Is there something to commit, be it only what was written again to free the log?
+  [[nodiscard]] bool has_work() const { return begun_; }
+
+  static constexpr size_t kMessagesMax = 4096;
+  static constexpr size_t kBytesMax = size_t{1} << 20;
+
+  [[nodiscard]] const FrameIndex& index() const { return index_; }
+
+ private:
+  struct QueuedMessage {
+    SharedRef<const mqtt::Message> message;
+    QueueList queues;
+  };
+
+  using Sessions = std::unordered_map<SessionNumber, broker::RestoredSession>;
+
+  void begin();
+  void add(broker::StoreOp& op);
+  void put_session(const broker::StoreOp& op);
+  void erase_session(const broker::StoreOp& op);
+  void queue(broker::StoreOp& op);
+  void finish(const broker::StoreOp& op);
+  void release(const broker::StoreOp& op);
+  uint32_t index_of(const SharedRef<const mqtt::Message>& message);
+  Result<void> clean();
+  void change(Change::Kind kind, Table table, std::string key, std::string value = {});
+
+  Result<void> load_sessions(Sessions& sessions);
+  Result<void> load_queues(Sessions& sessions);
+
+  FrameStore& store_;
+  FrameIndex index_;
+  FrameNumber next_frame_ = 1;
+  broker::SessionKey next_key_ = 1;
+  broker::SessionKey used_keys_ = 1;  // As the store knows it.
+
+  // The commit that is being put together.
+  bool begun_ = false;
+  bool encoded_ = false;
+  Commit commit_;
+  FrameWriter frame_;
+  uint32_t written_again_ = 0;  // Messages in frame_, before messages_.
+  std::vector<QueuedMessage> messages_;
+  std::unordered_map<const mqtt::Message*, uint32_t> places_;  // In messages_.
+  std::vector<FrameRecord> records_;                           // Behind the messages.
+  size_t bytes_ = 0;
+};
+
+}  // namespace tombo::store

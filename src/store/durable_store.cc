@@ -1,0 +1,68 @@
+#include "store/durable_store.h"
+
+#include <cstdint>
+#include <utility>
+
+#include "base/check.h"
+
+namespace tombo::store {
+
+DurableStore::DurableStore(std::unique_ptr<FrameStore> frames)
+    : frames_(std::move(frames)), state_(*frames_), queue_(SIZE_MAX, SIZE_MAX) {}
+
+DurableStore::~DurableStore() {
+  stop();
+}
+
+void DurableStore::start(Callbacks callbacks) {
+  callbacks_ = std::move(callbacks);
+  thread_ = Thread("store", [this] { run(); });
+}
+
+void DurableStore::stop() {
+  if (!thread_.joinable()) return;
+  static_cast<void>(queue_.try_push(std::nullopt, 0));
+  thread_.join();
+}
+
+void DurableStore::submit(broker::StoreBatch batch) {
+  // Once a commit has failed nobody takes it, and nobody is told that it is safe.
+  static_cast<void>(queue_.try_push(std::move(batch), 0));
+}
+
+/// False: the end.
+bool DurableStore::gather(Work work) {
+  if (!work) return false;
+  const size_t shard = work->shard.value();
+  if (shard >= newest_.size()) newest_.resize(shard + 1);
+  newest_[shard] = work->number;
+  state_.add(std::move(*work));
+  return true;
+}
+
+void DurableStore::run() noexcept {
+  for (bool more = true; more;) {
+    std::optional<Work> work = queue_.pop();
+    for (; work && more; work = state_.is_full() ? std::nullopt : queue_.try_pop()) {
+      more = gather(std::move(*work));
+      if (!more) break;
+    }
+    if (!state_.has_work()) continue;
+    if (const Result<void> done = state_.commit(); !done) {
+      queue_.close();
+      callbacks_.failed(done.error());
+      return;
+    }
+    tell();
+  }
+}
+
+void DurableStore::tell() {
+  for (size_t shard = 0; shard < newest_.size(); ++shard) {
+    const uint64_t number = std::exchange(newest_[shard], 0);
+    if (number == 0) continue;
+    callbacks_.committed(broker::ShardId(static_cast<uint8_t>(shard)), number);
+  }
+}
+
+}  // namespace tombo::store

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/result.h"
+#include "base/sync/thread.h"
+#include "base/sync/work_queue.h"
+#include "broker/ports/store.h"
+#include "store/durable_state.h"
+#include "store/frame_store.h"
+
+namespace tombo::store {
+
+/// The store of a broker with persistence: one thread commits what all shards record. While a
+/// commit is under way the next batches gather, and go together; so there are as many commits as
+/// the disk takes, and as many messages in one as come in its time.
+/// Home: the control thread; submit() is for any.
+/// Bound: batches wait as long as shards have acknowledgements to give that wait for them.
+class DurableStore final : public broker::Store {
+ public:
+  /// What the committer's thread tells.
+  struct Callbacks {
+    /// All batches of a shard up to this one are safe.
+    std::function<void(broker::ShardId, uint64_t number)> committed;
+    /// A commit failed, and it is not known what is on the disk: nothing is committed any more.
+    std::function<void(const Error&)> failed;
+  };
+
+  explicit DurableStore(std::unique_ptr<FrameStore> frames);
+  DurableStore(const DurableStore&) = delete;
+  DurableStore& operator=(const DurableStore&) = delete;
+  ~DurableStore() override;
+
+  /// Before start(): see DurableState::load().
+  Result<void> load(const DurableState::OnSession& on_session,
+                    const DurableState::OnRetained& on_retained) {
+    return state_.load(on_session, on_retained);
+  }
+
+  [[nodiscard]] broker::SessionKey next_session_key() const { return state_.next_session_key(); }
+
+  void start(Callbacks callbacks);
+  /// Ends the thread when all that was submitted is safe, or a commit has failed.
+  void stop();
+
+  [[nodiscard]] bool keeps() const override { return true; }
+
+  void submit(broker::StoreBatch batch) override;
+
+ private:
+  /// What to do next; nullopt: there is no more.
+  using Work = std::optional<broker::StoreBatch>;
+
+  void run() noexcept;
+  [[nodiscard]] bool gather(Work work);
+  void tell();
+
+  std::unique_ptr<FrameStore> frames_;
+  DurableState state_;
+  Callbacks callbacks_;
+  WorkQueue<Work> queue_;
+  std::vector<uint64_t> newest_;  // Batches in the commit under way, by shard; 0: none.
+  Thread thread_;
+};
+
+}  // namespace tombo::store

@@ -1,0 +1,283 @@
+#include "store/rocks_frame_store.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <fmt/core.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/write_batch.h>
+
+#include "base/check.h"
+
+namespace tombo::store {
+namespace {
+
+/// Of the tables and the frames together. Stands in a file of its own, so that a store of a newer
+/// tombo is not even opened.
+constexpr std::string_view kVersion = "1\n";
+constexpr const char* kVersionFile = "VERSION";
+constexpr const char* kDatabase = "rocksdb";
+
+constexpr size_t kBlockCache = size_t{32} << 20;
+constexpr size_t kWriteBuffer = size_t{64} << 20;
+constexpr uint64_t kLogMax = uint64_t{256} << 20;
+/// Values from this size on are not written again when files are merged.
+constexpr uint64_t kBlobSize = 4096;
+
+constexpr std::array<const char*, kTables> kTableNames{"ses", "sub", "ret"};
+constexpr const char* kFrames = "log";
+
+Error error_of(const rocksdb::Status& status) {
+  if (status.IsNoSpace()) return Error{"no space left on the disk"};
+  return Error{status.ToString()};
+}
+
+std::string key_of(FrameNumber number) {
+  std::string key(sizeof(number), '\0');
+  for (size_t i = 0; i < key.size(); ++i) {
+    key[i] = static_cast<char>(number >> (8 * (key.size() - 1 - i)));
+  }
+  return key;
+}
+
+FrameNumber number_of(const rocksdb::Slice& key) {
+  FrameNumber number = 0;
+  for (size_t i = 0; i < key.size(); ++i) number = number << 8 | static_cast<uint8_t>(key[i]);
+  return number;
+}
+
+rocksdb::Slice slice(std::string_view text) {
+  return {text.data(), text.size()};
+}
+
+std::string_view view(const rocksdb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
+
+/// The first key behind all that begin with `prefix`. Requires: a byte of it is not 0xFF.
+std::string end_of_prefix(std::string prefix) {
+  while (!prefix.empty() && static_cast<uint8_t>(prefix.back()) == 0xFF) prefix.pop_back();
+  DCHECK(!prefix.empty());
+  prefix.back() = static_cast<char>(static_cast<uint8_t>(prefix.back()) + 1);
+  return prefix;
+}
+
+void add(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, const Change& change) {
+  switch (change.kind) {
+    case Change::Kind::put:
+      batch.Put(family, slice(change.key), slice(change.value));
+      return;
+    case Change::Kind::erase:
+      batch.Delete(family, slice(change.key));
+      return;
+    case Change::Kind::erase_prefix:
+      batch.DeleteRange(family, slice(change.key), slice(end_of_prefix(change.key)));
+      return;
+  }
+}
+
+rocksdb::DBOptions database_options(rocksdb::Env* environment) {
+  rocksdb::DBOptions options;
+  if (environment != nullptr) options.env = environment;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.max_background_jobs = 2;
+  options.max_total_wal_size = kLogMax;
+  options.keep_log_file_num = 2;
+  options.max_log_file_size = size_t{1} << 20;
+  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  return options;
+}
+
+rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache,
+                                            bool frames) {
+  rocksdb::ColumnFamilyOptions options;
+  options.write_buffer_size = kWriteBuffer;
+  options.compression = rocksdb::kNoCompression;
+  options.enable_blob_files = frames;
+  options.min_blob_size = kBlobSize;
+  options.enable_blob_garbage_collection = true;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+}  // namespace
+
+struct RocksFrameStore::State {
+  std::unique_ptr<rocksdb::DB> database;
+  std::array<rocksdb::ColumnFamilyHandle*, kTables> tables{};
+  rocksdb::ColumnFamilyHandle* frames = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  Durability durability = Durability::fsync;
+
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  ~State() {
+    if (database == nullptr) return;
+    for (rocksdb::ColumnFamilyHandle* handle : handles) {
+      database->DestroyColumnFamilyHandle(handle);
+    }
+    database->Close();
+  }
+
+  [[nodiscard]] rocksdb::ColumnFamilyHandle* family(Table table) const {
+    return tables[static_cast<size_t>(table)];
+  }
+};
+
+namespace {
+
+Error error_of(const std::filesystem::path& path, int error) {
+  return Error{fmt::format("{}: {}", path.string(), std::strerror(error))};
+}
+
+/// What is in the version file; empty: there is none.
+std::string read_version(const std::filesystem::path& folder) {
+  std::ifstream file(folder / kVersionFile);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Makes the folder and its version file, on the disk before anything else.
+Result<void> make_folder(const std::filesystem::path& folder) {
+  std::error_code made;
+  std::filesystem::create_directories(folder, made);
+  if (made) return error_of(folder, made.value());
+  const std::filesystem::path file = folder / kVersionFile;
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (descriptor < 0) return error_of(file, errno);
+  const bool written = ::write(descriptor, kVersion.data(), kVersion.size()) ==
+                           static_cast<ssize_t>(kVersion.size()) &&
+                       ::fsync(descriptor) == 0;
+  const int error = errno;
+  ::close(descriptor);
+  if (!written) return error_of(file, error);
+  return {};
+}
+
+/// Error: there is a store, but not one that this tombo understands.
+Result<void> check_folder(const std::filesystem::path& folder) {
+  const std::string version = read_version(folder);
+  if (version == kVersion) return {};
+  const bool is_store = std::filesystem::exists(folder / kDatabase);
+  // Without a database it is a new folder, or one that was cut off while it was made.
+  if (!is_store) return make_folder(folder);
+  return Error{fmt::format("its format is \"{}\", and only {} is known: a newer tombo wrote it",
+                           version.substr(0, version.find('\n')), kVersion.substr(0, 1))};
+}
+
+}  // namespace
+
+RocksFrameStore::RocksFrameStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+RocksFrameStore::~RocksFrameStore() = default;
+
+Result<std::unique_ptr<RocksFrameStore>> RocksFrameStore::open(const RocksOptions& options) {
+  const std::filesystem::path folder(options.path);
+  if (const Result<void> known = check_folder(folder); !known) {
+    return known.error().with("store", options.path);
+  }
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCache);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(cache, false));
+  for (const char* name : kTableNames) families.emplace_back(name, family_options(cache, false));
+  families.emplace_back(kFrames, family_options(cache, true));
+  auto state = std::make_unique<State>();
+  state->durability = options.durability;
+  rocksdb::DB* database = nullptr;
+  const rocksdb::Status opened =
+      rocksdb::DB::Open(database_options(options.environment), folder / kDatabase, families,
+                        &state->handles, &database);
+  if (!opened.ok()) return error_of(opened).with("store", options.path);
+  state->database.reset(database);
+  // The first one is RocksDB's own.
+  for (size_t i = 0; i < kTables; ++i) state->tables[i] = state->handles[1 + i];
+  state->frames = state->handles[1 + kTables];
+  return std::unique_ptr<RocksFrameStore>(new RocksFrameStore(std::move(state)));
+}
+
+Result<void> RocksFrameStore::commit(const Commit& commit) {
+  rocksdb::WriteBatch batch;
+  for (const Change& change : commit.changes) add(batch, state_->family(change.table), change);
+  if (commit.frame != 0) {
+    batch.Put(state_->frames, slice(key_of(commit.frame)), slice(as_text(commit.frame_bytes)));
+  }
+  for (FrameNumber dead = commit.dead_first; dead < commit.dead_last; ++dead) {
+    // Each was put once, so one mark undoes it, often before either is in a file.
+    batch.SingleDelete(state_->frames, slice(key_of(dead)));
+  }
+  rocksdb::WriteOptions options;
+  options.sync = state_->durability == Durability::fsync;
+  const rocksdb::Status written = state_->database->Write(options, &batch);
+  if (!written.ok()) return error_of(written);
+  return {};
+}
+
+Result<std::string> RocksFrameStore::read(FrameNumber number) {
+  std::string frame;
+  const rocksdb::Status got =
+      state_->database->Get({}, state_->frames, slice(key_of(number)), &frame);
+  if (!got.ok()) return error_of(got).with("frame", std::to_string(number));
+  return frame;
+}
+
+Result<void> RocksFrameStore::scan_frames(
+    const std::function<bool(FrameNumber, std::string_view)>& each) {
+  const std::unique_ptr<rocksdb::Iterator> at(state_->database->NewIterator({}, state_->frames));
+  for (at->SeekToFirst(); at->Valid(); at->Next()) {
+    if (!each(number_of(at->key()), view(at->value()))) return {};
+  }
+  if (!at->status().ok()) return error_of(at->status());
+  return {};
+}
+
+Result<void> RocksFrameStore::scan(
+    Table table, const std::function<bool(std::string_view, std::string_view)>& each) {
+  const std::unique_ptr<rocksdb::Iterator> at(
+      state_->database->NewIterator({}, state_->family(table)));
+  for (at->SeekToFirst(); at->Valid(); at->Next()) {
+    if (!each(view(at->key()), view(at->value()))) return {};
+  }
+  if (!at->status().ok()) return error_of(at->status());
+  return {};
+}
+
+Result<void> RocksFrameStore::sync() {
+  const rocksdb::Status synced = state_->database->SyncWAL();
+  if (!synced.ok()) return error_of(synced);
+  return {};
+}
+
+Result<void> RocksFrameStore::checkpoint(const std::string& path) {
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(state_->database.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  const std::filesystem::path folder(path);
+  if (std::filesystem::exists(folder)) {
+    return Error{"it is there already"}.with("copy of the store", path);
+  }
+  if (const Result<void> folder_made = make_folder(folder); !folder_made) {
+    return folder_made.error().with("copy of the store", path);
+  }
+  if (status.ok()) status = checkpoint->CreateCheckpoint(folder / kDatabase);
+  if (!status.ok()) return error_of(status).with("copy of the store", path);
+  return {};
+}
+
+}  // namespace tombo::store
