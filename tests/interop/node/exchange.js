@@ -1,9 +1,15 @@
 // What MQTT.js does with a listener, the same in Node.js and in a browser: subscribes, publishes
 // with every QoS and size, and reports what came. `mqtt` is the library.
 async function exchange(mqtt, url, version) {
-  const client = await mqtt.connectAsync(url, {
+  const client = mqtt.connect(url, {
     protocolVersion: version, reconnectPeriod: 0, connectTimeout: 20000,
     clientId: 'js-' + version + '-' + Math.random().toString(16).slice(2),
+  });
+  // connectAsync() waits for ever when a browser's connection is refused: there is no error.
+  await new Promise((resolve, reject) => {
+    client.once('connect', resolve);
+    client.once('error', reject);
+    client.once('close', () => reject(new Error('closed')));
   });
   const messages = [];
   const sizes = [[0, 10], [1, 200], [2, 70000], [1, 1000000], [0, 0]];
