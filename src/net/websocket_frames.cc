@@ -116,7 +116,8 @@ bool WebSocketFrames::take_rest(Result& result) {
   if (input_.empty()) return false;
   const size_t count = static_cast<size_t>(std::min<uint64_t>(left_, input_.size()));
   unmask(input_.first(count), mask_, room_for(count, result));
-  std::ranges::rotate(mask_, mask_.begin() + static_cast<ptrdiff_t>(count % mask_.size()));
+  std::rotate(mask_.begin(), mask_.begin() + static_cast<ptrdiff_t>(count % mask_.size()),
+              mask_.end());
   input_ = input_.subspan(count);
   left_ -= count;
   if (left_ == 0) end_frame(result);

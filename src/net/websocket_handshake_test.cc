@@ -29,9 +29,11 @@ class WebSocketHandshakeTest : public testing::Test {
     return request.replace(request.find(before), before.size(), after);
   }
 
-  std::string status() const { return answered.substr(0, answered.find('\r')); }
+  [[nodiscard]] std::string status() const { return answered.substr(0, answered.find('\r')); }
 
-  bool answers(const std::string& text) const { return answered.find(text) != std::string::npos; }
+  [[nodiscard]] bool answers(const std::string& text) const {
+    return answered.find(text) != std::string::npos;
+  }
 
   WebSocketSettings settings;
   size_t taken = 0;
