@@ -150,6 +150,9 @@ struct RestoreRetained {
   SharedRef<const mqtt::Message> message;
 };
 
+/// Every shard has its sessions back: wills and ends that are due may come.
+struct RestoreDone {};
+
 /// A message of the broker itself ($SYS, logs to topics): routed as if published, checks left out.
 struct Inject {
   SharedRef<const mqtt::Message> message;
@@ -177,6 +180,7 @@ using Mail = std::variant<mail::Publish, mail::Settled, mail::Credit, mail::Reta
                           std::unique_ptr<mail::GroupUpdate>, std::unique_ptr<mail::GroupReturn>,
                           std::unique_ptr<mail::Adopt>, std::unique_ptr<mail::AuthDecided>,
                           mail::GoOn, mail::Committed, std::unique_ptr<mail::RestoreSession>,
-                          mail::RestoreRetained, mail::Inject, mail::Reconfigure, mail::Shutdown>;
+                          mail::RestoreRetained, mail::RestoreDone,
+                 mail::Inject, mail::Reconfigure, mail::Shutdown>;
 
 }  // namespace tombo::broker

@@ -41,6 +41,9 @@ void Core::on_mail(Mail mail, Now now) {
           [this](const mail::RestoreRetained& found) {
             static_cast<void>(keep_retained(found.message));
           },
+          [this](const mail::RestoreDone&) {
+            sessions_.for_each([this](Session& session) { arm_session_timer(session); });
+          },
           [this](const mail::Inject& inject) { publish(inject.message); },
           [this](mail::Reconfigure& change) { reconfigure(std::move(change)); },
           [this](const mail::Shutdown& stop) { shutdown(stop.step); },

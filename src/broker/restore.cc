@@ -50,7 +50,6 @@ void Core::restore(RestoredSession& found) {
   }
   restore_queue(session, found.queue, record);
   if (record.disconnected_at_ms == 0) record_session(session);
-  arm_session_timer(session);
 }
 
 /// What may have been sent goes back into the window, to be sent again; the rest waits.

@@ -45,13 +45,13 @@ TEST(Migration, of_a_plain_file_says_that_it_starts) {
 
 TEST(Migration, lists_all_that_is_not_supported_with_its_place) {
   const Checked checked =
-      check("listener 1884\nplugin /a.so\nplugin_opt_x y\nenable_control_api true\nmax_qos 1\n");
+      check("listener 1884\nplugin /a.so\nplugin_opt_x y\nprotocol http_api\nmax_qos 1\n");
   EXPECT_FALSE(checked.survey.is_startable());
   EXPECT_TRUE(has(checked.report, "tombo DOES NOT START with it"));
   EXPECT_TRUE(
       has(checked.report, "\nNot supported yet:\n  t.conf:2  plugin\n  t.conf:3  plugin_opt_x\n"))
       << checked.report;
-  EXPECT_TRUE(has(checked.report, "\nErrors:\n  t.conf:4\n"));
+  EXPECT_TRUE(has(checked.report, "\nErrors:\n  t.conf:4\n")) << checked.report;
 }
 
 TEST(Migration, lists_all_errors_instead_of_the_first) {

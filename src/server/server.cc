@@ -137,6 +137,7 @@ void Server::restore() {
     post(home, std::make_unique<mail::RestoreSession>(mail::RestoreSession{std::move(session)}));
   }
   let_mail_settle();
+  for (unsigned shard = 0; shard < shard_count(); ++shard) post(shard, mail::RestoreDone{});
 }
 
 Result<void> Server::listen(Logger& log) {

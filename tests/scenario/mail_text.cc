@@ -115,6 +115,7 @@ std::string describe(const broker::Mail& mail) {
           [](const mail::RestoreRetained& m) {
             return fmt::format("RestoreRetained {}", text_of(*m.message));
           },
+          [](const mail::RestoreDone&) { return std::string("RestoreDone"); },
           [](const mail::Inject& m) { return fmt::format("Inject {}", text_of(*m.message)); },
           [](const mail::Reconfigure&) { return std::string("Reconfigure"); },
           [](const mail::Shutdown&) { return std::string("Shutdown"); },
