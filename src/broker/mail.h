@@ -174,13 +174,13 @@ struct Shutdown {
 
 namespace tombo::broker {
 
-using Mail = std::variant<mail::Publish, mail::Settled, mail::Credit, mail::Retain,
-                          mail::ReplayNext, mail::GroupJoined, mail::GroupDeliver,
-                          std::unique_ptr<mail::ReplayStart>, std::unique_ptr<mail::ReplayPage>,
-                          std::unique_ptr<mail::GroupUpdate>, std::unique_ptr<mail::GroupReturn>,
-                          std::unique_ptr<mail::Adopt>, std::unique_ptr<mail::AuthDecided>,
-                          mail::GoOn, mail::Committed, std::unique_ptr<mail::RestoreSession>,
-                          mail::RestoreRetained, mail::RestoreDone,
+using Mail =
+    std::variant<mail::Publish, mail::Settled, mail::Credit, mail::Retain, mail::ReplayNext,
+                 mail::GroupJoined, mail::GroupDeliver, std::unique_ptr<mail::ReplayStart>,
+                 std::unique_ptr<mail::ReplayPage>, std::unique_ptr<mail::GroupUpdate>,
+                 std::unique_ptr<mail::GroupReturn>, std::unique_ptr<mail::Adopt>,
+                 std::unique_ptr<mail::AuthDecided>, mail::GoOn, mail::Committed,
+                 std::unique_ptr<mail::RestoreSession>, mail::RestoreRetained, mail::RestoreDone,
                  mail::Inject, mail::Reconfigure, mail::Shutdown>;
 
 }  // namespace tombo::broker

@@ -19,7 +19,7 @@ enum class Compatibility : uint8_t { v2_0, v2_1 };
 enum class ListenerProtocol : uint8_t { mqtt, websockets, http_api };
 
 /// What an acknowledgement promises for a durable session: its message is on the disk, or the
-/// kernel has it (and the disk within a second), or nothing.
+/// kernel has it, or nothing.
 enum class Durability : uint8_t { fsync, os, none };
 
 /// Option socket_domain: which address families a listener opens.

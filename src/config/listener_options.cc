@@ -43,9 +43,9 @@ constexpr Option kOptions[] = {
    {ValueType::words, &set_listener},
    "Port 0 with a path: a Unix socket, open to owner and group (0770) as in Mosquitto. A socket "
    "left behind there is replaced; one in use or another kind of file is an error, Mosquitto "
-   "removes it. Two equal listeners are an error. A listener that a reload finds new is opened, one "
-   "that is gone is closed while its clients stay connected; Mosquitto refuses the reload. One with "
-   "another port, address, protocol, with TLS or without, is another listener. At most 1000."},
+   "removes it. Two equal listeners are an error. A listener that a reload finds new is opened, "
+   "one that is gone is closed while its clients stay connected; Mosquitto refuses the reload. One "
+   "with another port, address, protocol, with TLS or without, is another listener. At most 1000."},
   {"port", kGlobal, "1883", kYes, kAll, kDiffers, {ValueType::integer, &set_port},
    "Port of the default listener. Another one on reload opens that and closes the old one, see "
    "listener.", "Please use 'listener' instead."},

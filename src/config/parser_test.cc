@@ -234,16 +234,6 @@ TEST(Parser, accepts_options_without_effect) {
   EXPECT_EQ(config_of(text), config_of(""));
 }
 
-TEST(Parser, reads_what_survives_the_process) {
-  const Config config = config_of(
-      "persistence true\npersistence_location /var/lib/\npersistence_file a.db\ndurability os\n");
-  EXPECT_TRUE(config.persistence);
-  EXPECT_EQ(config.durability, Durability::os);
-  EXPECT_EQ(config.store_path(), "/var/lib/a.tombo");
-  EXPECT_EQ(config_of("persistence_file b").store_path(), "./b.tombo");
-  EXPECT_TRUE(config_of("retained_persistence 1").persistence);
-}
-
 TEST(Parser, warns_of_retry_interval) {
   const std::vector<Notice> expected = {
       {LogType::warning, "Warning: The retry_interval option is no longer available."}};

@@ -48,8 +48,8 @@ struct Commit {
 /// What a commit promises when it returns.
 enum class Durability : uint8_t {
   fsync,  ///< it is on the disk
-  os,     ///< the kernel has it; the disk has it within a second
-  none,   ///< nothing
+  os,     ///< the kernel has it
+  none,   ///< nothing (which is what os does, so far)
 };
 
 /// Keeps frames and tables. Blocks; for one thread at a time but read(), which is for any.
