@@ -110,7 +110,9 @@ void Control::on_signal(Signal signal) {
     case Signal::reload:
       return reload();
     case Signal::save:
-      return log_.log(LogType::info, "Persistence is off, so there is nothing to save.");
+      return log_.log(LogType::info, config_->persistence
+                                         ? "There is nothing to save: what matters is on the disk."
+                                         : "Persistence is off, so there is nothing to save.");
     case Signal::print_tree:
       return print_tree();
     case Signal::reopen_log:
