@@ -149,10 +149,13 @@ class TlsEngineTest : public TlsKeyTest {
         {ENGINE_CMD_BASE + 1, "PIN", "", ENGINE_CMD_FLAG_STRING},
         {0, nullptr, nullptr, 0}};
     ENGINE* engine = ENGINE_new();
-    return ENGINE_set_id(engine, "tombo-test") == 1 && ENGINE_set_name(engine, "test") == 1 &&
-           ENGINE_set_load_privkey_function(engine, &load_key) == 1 &&
-           ENGINE_set_ctrl_function(engine, &control) == 1 &&
-           ENGINE_set_cmd_defns(engine, kCommands) == 1 && ENGINE_add(engine) == 1;
+    const bool added = ENGINE_set_id(engine, "tombo-test") == 1 &&
+                       ENGINE_set_name(engine, "test") == 1 &&
+                       ENGINE_set_load_privkey_function(engine, &load_key) == 1 &&
+                       ENGINE_set_ctrl_function(engine, &control) == 1 &&
+                       ENGINE_set_cmd_defns(engine, kCommands) == 1 && ENGINE_add(engine) == 1;
+    ENGINE_free(engine);  // The list of engines has it now.
+    return added;
   }
 };
 

@@ -23,7 +23,6 @@ constexpr broker::SessionKey kKeysAtOnce = 65'536;
 
 void DurableState::begin() {
   if (std::exchange(begun_, true)) return;
-  encoded_ = false;
   frame_.begin();
   index_.begin_frame(next_frame_);
 }
@@ -157,6 +156,7 @@ Result<void> DurableState::commit() {
   if (const Result<void> written = store_.commit(commit_); !written) return written;
   ++next_frame_;
   begun_ = false;
+  encoded_ = false;
   written_again_ = 0;
   commit_.clear();
   messages_.clear();
