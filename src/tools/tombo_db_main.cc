@@ -87,7 +87,7 @@ int dump(std::span<char* const> arguments, bool as_mosquitto) {
     return as_mosquitto ? 0 : 1;
   }
   const auto print = [](std::string_view text) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    if (!text.empty()) std::fwrite(text.data(), 1, text.size(), stdout);
   };
   const Result<std::vector<std::string>> warnings =
       mosquitto_db::dump(file.bytes(), options, print);
