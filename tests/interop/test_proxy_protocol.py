@@ -245,6 +245,8 @@ def test_a_reload_holds_for_new_connections(start_broker):
 
 def test_max_connections_counts_behind_a_proxy(start_broker):
     broker = start_broker(*VERSION_2, "max_connections 1")
+    # Whoever looked whether the broker accepts has a place until it has seen the end.
+    broker.log.wait(r"disconnected|closed its connection")
     with through_proxy(broker, v2()) as first:
         first.connect("first")
         with raw.RawClient(broker.port) as second:

@@ -74,7 +74,9 @@ def test_all_problems_are_told_at_once(make_broker, tmp_path):
     (broker.folder / "passwords").write_text("anna\n")
     (broker.folder / "acl").write_text("topic a/#\nnonsense\n")
     found = "\n".join(problems(broker))
-    for text in (f"{broker.folder}/passwords:1", f"{broker.folder}/acl:2",
+    # In 2.0 the user of a bad line is left out, with a warning.
+    bad_password = [f"{broker.folder}/passwords:1"] if broker.program.compatibility == "2.1" else []
+    for text in (*bad_password, f"{broker.folder}/acl:2",
                  'Unable to write "/no/such/pid": No such file or directory. Check pid_file.',
                  f'Unable to write "{broker.folder}": Is a directory. Check log_dest.',
                  f"The listener on port {broker.port} cannot use TLS."):
