@@ -153,7 +153,7 @@ Result<void> DurableState::commit() {
     commit_.dead_first = dead.first;
     commit_.dead_last = std::min(dead.last, next_frame_);
   }
-  if (const Result<void> written = store_.commit(commit_); !written) return written;
+  if (Result<void> written = store_.commit(commit_); !written) return written;
   ++next_frame_;
   begun_ = false;
   encoded_ = false;
@@ -182,7 +182,7 @@ Result<void> DurableState::clean() {
 
 Result<void> DurableState::load(const OnSession& on_session, const OnRetained& on_retained) {
   bool sensible = true;
-  const Result<void> retained =
+  Result<void> retained =
       store_.scan(Table::retained, [&](std::string_view /*topic*/, std::string_view value) {
         SharedRef<const mqtt::Message> message = decode_retained(value);
         sensible = static_cast<bool>(message);
@@ -192,8 +192,8 @@ Result<void> DurableState::load(const OnSession& on_session, const OnRetained& o
   if (!retained) return retained;
   if (!sensible) return Error{"damaged: a retained message makes no sense"};
   Sessions sessions;
-  if (const Result<void> loaded = load_sessions(sessions); !loaded) return loaded;
-  if (const Result<void> loaded = load_queues(sessions); !loaded) return loaded;
+  if (Result<void> loaded = load_sessions(sessions); !loaded) return loaded;
+  if (Result<void> loaded = load_queues(sessions); !loaded) return loaded;
   for (auto& [key, session] : sessions) {
     std::ranges::sort(session.queue, {}, &broker::RestoredSession::Entry::sequence);
     session.received = index_.received(key);
@@ -204,7 +204,7 @@ Result<void> DurableState::load(const OnSession& on_session, const OnRetained& o
 
 Result<void> DurableState::load_sessions(Sessions& sessions) {
   bool sensible = true;
-  const Result<void> found =
+  Result<void> found =
       store_.scan(Table::sessions, [&](std::string_view key, std::string_view value) {
         const auto number = session_of(key);
         if (number == kUsedKeys) {
@@ -223,7 +223,7 @@ Result<void> DurableState::load_sessions(Sessions& sessions) {
         return true;
       });
   if (!found) return found;
-  const Result<void> filters =
+  Result<void> filters =
       store_.scan(Table::subscriptions, [&](std::string_view key, std::string_view value) {
         const auto number = session_of(key);
         broker::RestoredSession::Subscription subscription;

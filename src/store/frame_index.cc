@@ -25,7 +25,7 @@ constexpr FrameNumber frame_of(uint64_t packed) {
 
 void FrameIndex::add_session(SessionNumber session) {
   const bool is_new = sessions_.try_emplace(session).second;
-  DCHECK(is_new);
+  CHECK(is_new, "a session has one number");
 }
 
 void FrameIndex::erase_session(SessionNumber session) {

@@ -25,6 +25,8 @@ class RocksFrameStore final : public FrameStore {
   /// which case nothing in it is touched.
   static Result<std::unique_ptr<RocksFrameStore>> open(const RocksOptions& options);
 
+  RocksFrameStore(const RocksFrameStore&) = delete;
+  RocksFrameStore& operator=(const RocksFrameStore&) = delete;
   ~RocksFrameStore() override;
 
   Result<void> commit(const Commit& commit) override;

@@ -13,12 +13,12 @@ class RocksFrameStoreTest : public ::testing::Test {
  protected:
   RocksFrameStoreTest() {
     std::string pattern = ::testing::TempDir() + "tombo-store-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
+    folder = ::mkdtemp(pattern.data());
   }
 
-  ~RocksFrameStoreTest() override { std::filesystem::remove_all(folder_); }
+  ~RocksFrameStoreTest() override { std::filesystem::remove_all(folder); }
 
-  [[nodiscard]] std::string path() const { return (folder_ / "store").string(); }
+  [[nodiscard]] std::string path() const { return (folder / "store").string(); }
 
   [[nodiscard]] std::unique_ptr<RocksFrameStore> open() const {
     Result<std::unique_ptr<RocksFrameStore>> store = RocksFrameStore::open({.path = path()});
@@ -56,7 +56,7 @@ class RocksFrameStoreTest : public ::testing::Test {
     return commit;
   }
 
-  std::filesystem::path folder_;
+  std::filesystem::path folder;
 };
 
 TEST_F(RocksFrameStoreTest, keeps_commits_over_a_restart) {
@@ -99,7 +99,7 @@ TEST_F(RocksFrameStoreTest, scans_until_it_is_told_to_stop) {
 TEST_F(RocksFrameStoreTest, copies_itself_while_in_use) {
   const auto store = open();
   store->commit(frame(1, "one")).value();
-  const std::string copy = (folder_ / "copy").string();
+  const std::string copy = (folder / "copy").string();
   store->checkpoint(copy).value();
   store->commit(frame(2, "two")).value();
   const auto copied = RocksFrameStore::open({.path = copy});
@@ -124,7 +124,7 @@ TEST_F(RocksFrameStoreTest, leaves_the_store_of_a_newer_tombo_alone) {
   EXPECT_EQ(std::filesystem::last_write_time(path() + "/rocksdb"), before);
 }
 
-TEST_F(RocksFrameStoreTest, says_why_a_folder_cannot_be_used) {
+TEST_F(RocksFrameStoreTest, says_why_a_foldercannot_be_used) {
   std::ofstream(path()) << "a file";
   const auto store = RocksFrameStore::open({.path = path()});
   ASSERT_FALSE(store);

@@ -259,6 +259,7 @@ bool Stage::act(const std::string& name, const Command& command, std::string& er
   return false;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one line for each kind of number.
 bool Stage::show(const std::string& name, Words words, std::string& error) {
   const std::string word = words.empty() ? "" : words[0];
   auto& trace = world().trace();
