@@ -21,8 +21,7 @@ bool AclTree::may_overlap(Root root, std::string_view filter, Rights wanted,
 }
 
 /// Is there such a topic, of those that the node stands for and the filter matches from `at` on?
-// side.
-// NOLINTNEXTLINE(readability-function-cognitive-complexity): the cases of two filters, side by
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): all cases of two filters.
 bool AclTree::meets(Overlap& walk, uint32_t node, size_t at) const {
   const Node& here = nodes_[node];
   if ((here.granted & walk.wanted) == 0) return false;
