@@ -35,6 +35,13 @@ struct ReplayLimits {
   size_t seen = kReplaySeenMax;
 };
 
+/// How much of a durable session's queue is in memory, each as in limits.h. Tests make it short.
+struct QueueLimits {
+  size_t in_memory = kQueueInMemory;
+  size_t bytes_in_memory = kQueueBytesInMemory;
+  uint32_t page = kQueuePage;
+};
+
 /// What a shard's broker is built from. All references outlive it.
 struct BrokerSetup {
   ShardId shard;
@@ -51,6 +58,7 @@ struct BrokerSetup {
   SessionKey first_session_key = 1;  ///< beyond all that the store has had; the same on all shards
   Time start{};                      ///< the time when the shard begins
   ReplayLimits replay_limits{};
+  QueueLimits queue_limits{};
 };
 
 /// The shard that a client id, a retained topic or a shared group is at home on.

@@ -388,11 +388,12 @@ void Core::end_turn(Now now) {
          mail::Credit{setup_.shard, links_[shard].to_give_back});
     links_[shard].to_give_back = 0;
   }
-  if (batch_ops_.empty()) return;
+  if (batch_ops_.empty() && batch_reads_.empty()) return;
   StoreBatch batch;
   batch.shard = setup_.shard;
   batch.number = batch_number_++;
   std::swap(batch.ops, batch_ops_);
+  std::swap(batch.reads, batch_reads_);
   setup_.store->submit(std::move(batch));
 }
 

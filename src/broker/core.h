@@ -412,12 +412,23 @@ class Core {
   StoreOp& record_promise(StoreOp::Kind kind, Session& session);
   void record_session(Session& session);
   void restore(RestoredSession& found);
-  void restore_queue(Session& session, std::vector<RestoredSession::Entry>& queue,
-                     const SessionRecord& record);
+  Delivery restored_delivery(RestoredSession::Entry& entry);
+  void restore_queue(Session& session, RestoredSession& found);
   void record_queued(Session& session, const Delivery& delivery, uint64_t sequence);
   void record_done(const Session& session, mqtt::PacketId id);
+  void record_dropped(const Session& session, uint64_t sequence);
   void hold_control(Peer peer, const Session& session);
   size_t free_control(Connection& connection) const;
+
+  // paged_queue.cc
+  bool is_paged_next(const Session& session) const;
+  void add_waiting(Session& session, Delivery delivery);
+  void rest_pending(Session& session);
+  void want_page(Session& session);
+  void on_read_queue(const mail::ReadQueue& wanted);
+  void on_queue_page(QueuePage& page);
+  void forget_paged(Session& session);
+  void renumber(Session& session, Delivery& delivery);
 
   // logging helpers
   std::string_view name_of(const Connection& connection) const;
@@ -439,6 +450,7 @@ class Core {
   Slab<Relay, RelayId> relays_;
   OrphanedAcks orphaned_acks_;
   std::vector<StoreOp> batch_ops_;        ///< of this turn
+  std::vector<QueueRead> batch_reads_;    ///< of this turn
   uint64_t batch_number_ = 1;             ///< of the batch that this turn hands over
   std::vector<ConnectionId> moved_away_;  ///< erased when the turn ends
   Ring<Owed> owed_;

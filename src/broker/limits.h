@@ -18,6 +18,14 @@ inline constexpr uint64_t kCreditStep = uint64_t{1024} * 1024;
 /// Messages in a page of replayed retained messages, and the queue length below which the next
 /// page is asked for.
 inline constexpr size_t kReplayPage = 64;
+/// Messages of a durable session that wait in memory, and their bytes; what comes behind is in the
+/// store alone, and read back in pages when half of them are sent.
+inline constexpr size_t kQueueInMemory = 128;
+inline constexpr size_t kQueueBytesInMemory = size_t{256} * 1024;
+inline constexpr uint32_t kQueuePage = 256;
+/// QoS 1 and 2 messages that stand behind QoS 0 at a socket that takes nothing, before they wait
+/// apart. Far below 65535, the number of packet ids.
+inline constexpr size_t kPendingMax = 1024;
 /// Nodes of the retained store looked at in one go by the expiry sweep, and the pause between.
 inline constexpr size_t kSweepNodes = 10'000;
 inline constexpr Duration kSweepPause = std::chrono::milliseconds(50);

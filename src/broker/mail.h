@@ -140,6 +140,12 @@ struct Committed {
   uint64_t number = 0;
 };
 
+/// A shard sends it to itself: a session has little left in memory of a queue that goes on in the
+/// store.
+struct ReadQueue {
+  SessionId session;
+};
+
 /// Before any client is let in: a session that the store had.
 struct RestoreSession {
   RestoredSession session;
@@ -174,13 +180,12 @@ struct Shutdown {
 
 namespace tombo::broker {
 
-using Mail =
-    std::variant<mail::Publish, mail::Settled, mail::Credit, mail::Retain, mail::ReplayNext,
-                 mail::GroupJoined, mail::GroupDeliver, std::unique_ptr<mail::ReplayStart>,
-                 std::unique_ptr<mail::ReplayPage>, std::unique_ptr<mail::GroupUpdate>,
-                 std::unique_ptr<mail::GroupReturn>, std::unique_ptr<mail::Adopt>,
-                 std::unique_ptr<mail::AuthDecided>, mail::GoOn, mail::Committed,
-                 std::unique_ptr<mail::RestoreSession>, mail::RestoreRetained, mail::RestoreDone,
-                 mail::Inject, mail::Reconfigure, mail::Shutdown>;
+using Mail = std::variant<
+    mail::Publish, mail::Settled, mail::Credit, mail::Retain, mail::ReplayNext, mail::GroupJoined,
+    mail::GroupDeliver, std::unique_ptr<mail::ReplayStart>, std::unique_ptr<mail::ReplayPage>,
+    std::unique_ptr<mail::GroupUpdate>, std::unique_ptr<mail::GroupReturn>,
+    std::unique_ptr<mail::Adopt>, std::unique_ptr<mail::AuthDecided>, mail::GoOn, mail::Committed,
+    mail::ReadQueue, std::unique_ptr<QueuePage>, std::unique_ptr<mail::RestoreSession>,
+    mail::RestoreRetained, mail::RestoreDone, mail::Inject, mail::Reconfigure, mail::Shutdown>;
 
 }  // namespace tombo::broker

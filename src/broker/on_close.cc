@@ -219,18 +219,12 @@ void Core::detach(Peer peer, bool publish_will_wanted) {
 /// What found no time to leave: QoS 1 and 2 wait, in front of what comes while the client is away;
 /// QoS 0 is not kept [as Mosquitto], unless asked for.
 void Core::rest_queues(Session& session) {
-  Ring<Delivery> kept;
+  rest_pending(session);
+  if (config().queue_qos0_messages) return;
   while (!session.pending.empty()) {
     Delivery delivery = session.pending.pop_front();
-    if (delivery.qos() != mqtt::Qos::at_most_once) {
-      session.waiting.push_back(std::move(delivery));
-    } else if (config().queue_qos0_messages) {
-      kept.push_back(std::move(delivery));
-    } else {
-      forget(session, delivery);
-    }
+    forget(session, delivery);
   }
-  session.pending = std::move(kept);
 }
 
 /// The next thing that time does to an offline session: its will, or its end.

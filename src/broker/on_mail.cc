@@ -37,6 +37,8 @@ void Core::on_mail(Mail mail, Now now) {
           [this](std::unique_ptr<mail::AuthDecided>& decided) { on_auth_decided(*decided); },
           [this](const mail::GoOn& next) { go_on(next.connection); },
           [this](const mail::Committed& committed) { on_committed(committed.number); },
+          [this](const mail::ReadQueue& wanted) { on_read_queue(wanted); },
+          [this](std::unique_ptr<QueuePage>& page) { on_queue_page(*page); },
           [this](std::unique_ptr<mail::RestoreSession>& found) { restore(found->session); },
           [this](const mail::RestoreRetained& found) {
             static_cast<void>(keep_retained(found.message));

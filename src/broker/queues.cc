@@ -54,19 +54,22 @@ void Core::line_up(Session& session, Delivery delivery) {
   Connection* connection = session.online() ? connections_.find(session.connection) : nullptr;
   // The order of QoS 1 and 2 is kept: once one waits for the window, the others wait behind it; but
   // one that came when the socket was full may still stand in `pending`.
-  const bool wait =
-      delivery.qos() != Qos::at_most_once &&
-      (connection == nullptr || (!session.waiting.empty() && session.pending.empty()));
-  (wait ? session.waiting : session.pending).push_back(std::move(delivery));
+  const bool wait = delivery.qos() != Qos::at_most_once &&
+                    (connection == nullptr || (session.has_waiting() && session.pending.empty()));
+  if (wait) return add_waiting(session, std::move(delivery));
+  session.pending.push_back(std::move(delivery));
   if (connection == nullptr) return;
+  // A socket that takes nothing must not keep a long queue out of the store.
+  if (connection->blocked && session.pending.size() % kPendingMax == 0) rest_pending(session);
   if (session.pending.size() >= kFlushFrom && !connection->blocked) output_.wants_flush = true;
-  if (!wait) mark_dirty({session.connection, *connection});
+  mark_dirty({session.connection, *connection});
 }
 
 bool Core::queue_has_room(const Session& session, const Connection* connection,
                           const Delivery& delivery) const {
   const uint64_t memory = config().memory_limit / setup_.shards;
-  if (memory != 0 && held_bytes_ + retained_.bytes() + delivery.message->footprint() > memory) {
+  if (memory != 0 && !is_paged_next(session) &&
+      held_bytes_ + retained_.bytes() + delivery.message->footprint() > memory) {
     return false;
   }
   const uint32_t count_max = config().max_queued_messages;
@@ -127,6 +130,7 @@ void Core::clear_queues(Session& session) {
     Delivery delivery = session.waiting.pop_front();
     forget(session, delivery);
   }
+  forget_paged(session);
   while (!session.inflight.empty()) {
     finish_inflight(session, session.inflight.size() - 1);
   }

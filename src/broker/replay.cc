@@ -123,7 +123,11 @@ void Core::end_replays(Session& session) {
 
 void Core::release_held(Session& session) {
   Ring<Delivery>& held = session.replays->held;
-  while (!held.empty()) line_up(session, held.pop_front());
+  while (!held.empty()) {
+    Delivery delivery = held.pop_front();
+    renumber(session, delivery);
+    line_up(session, std::move(delivery));
+  }
   for (Replay& replay : session.replays->list) replay.held_before = 0;
   for (size_t i = 0; i < session.replays->later.size(); ++i) {
     session.replays->later[i].held_before = 0;
@@ -138,6 +142,7 @@ void Core::release_cursor(Replay& replay) {
 /// Asks for the next page when the session has little left to send.
 void Core::pump_replays(Session& session) {
   if (session.replays == nullptr || !session.online()) return;
+  if (session.paged != nullptr) return;
   if (session.pending.size() + session.waiting.size() >= setup_.replay_limits.page) return;
   for (Replay& replay : session.replays->list) {
     if (replay.waiting || !replay.cursor) continue;

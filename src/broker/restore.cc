@@ -48,29 +48,33 @@ void Core::restore(RestoredSession& found) {
   for (const uint16_t packet_id : found.received) {
     session.received.push_back(mqtt::PacketId(packet_id));
   }
-  restore_queue(session, found.queue, record);
+  restore_queue(session, found);
   if (record.disconnected_at_ms == 0) record_session(session);
 }
 
+Delivery Core::restored_delivery(RestoredSession::Entry& entry) {
+  Delivery delivery;
+  delivery.message = std::move(entry.message);
+  delivery.packet_id = packet_id_of(entry.sequence);
+  delivery.qos_bits = entry.bits & 3U;
+  delivery.retain = entry.bits >> 2 & 1U;
+  if (entry.subscription_ids.size() == 1) {
+    delivery.extra = entry.subscription_ids.front();
+  } else if (!entry.subscription_ids.empty()) {
+    const auto [extra, facts] = extras_.emplace();
+    facts.subscription_ids = std::move(entry.subscription_ids);
+    delivery.extra = Delivery::kExtra | extra.index;
+  }
+  return delivery;
+}
+
 /// What may have been sent goes back into the window, to be sent again; the rest waits.
-void Core::restore_queue(Session& session, std::vector<RestoredSession::Entry>& queue,
-                         const SessionRecord& record) {
+void Core::restore_queue(Session& session, RestoredSession& found) {
   // Who was connected may have been sent as much as its window takes.
-  const size_t sent =
-      record.disconnected_at_ms != 0 ? record.inflight : size_t{config().receive_maximum()};
-  for (RestoredSession::Entry& entry : queue) {
-    Delivery delivery;
-    delivery.message = std::move(entry.message);
-    delivery.packet_id = packet_id_of(entry.sequence);
-    delivery.qos_bits = entry.bits & 3U;
-    delivery.retain = entry.bits >> 2 & 1U;
-    if (entry.subscription_ids.size() == 1) {
-      delivery.extra = entry.subscription_ids.front();
-    } else if (!entry.subscription_ids.empty()) {
-      const auto [extra, facts] = extras_.emplace();
-      facts.subscription_ids = std::move(entry.subscription_ids);
-      delivery.extra = Delivery::kExtra | extra.index;
-    }
+  const size_t sent = found.record.disconnected_at_ms != 0 ? found.record.inflight
+                                                           : size_t{config().receive_maximum()};
+  for (RestoredSession::Entry& entry : found.queue) {
+    Delivery delivery = restored_delivery(entry);
     session.next_sequence = std::max(session.next_sequence, entry.sequence + 1);
     const bool released = !delivery.message;
     if (!released && session.inflight.size() >= sent) {
@@ -90,6 +94,11 @@ void Core::restore_queue(Session& session, std::vector<RestoredSession::Entry>& 
     note_id_order(session, delivery.packet_id);
     session.inflight.push_back(std::move(delivery));
   }
+  if (found.rest.count == 0) return;
+  session.paged = std::make_unique<PagedQueue>(PagedQueue{.stored = found.rest});
+  session.queued_bytes += found.rest.bytes;
+  session.queued_acknowledged += found.rest.count;
+  held_messages_ += found.rest.count;
 }
 
 }  // namespace tombo::broker

@@ -77,6 +77,13 @@ struct ClientRates {
   Timer timer;
 };
 
+/// The end of a durable session's queue, when it is long: in the store, and not in memory.
+/// Never empty.
+struct PagedQueue {
+  StoredQueue stored;
+  bool reading = false;  ///< a page is under way
+};
+
 /// What outlives a connection (section 4.1): subscriptions, windows, queues, will, expiry.
 /// Home: home(client id). Bounds: max_queued_messages / max_queued_bytes on queues, the client's
 /// receive maximum and max_inflight_messages on the window.
@@ -98,14 +105,15 @@ struct Session {
   /// Deliveries in the order they came; QoS 1 and 2 that found the window full move to `waiting`.
   Ring<Delivery> pending;
   Ring<Delivery> waiting;
+  std::unique_ptr<PagedQueue> paged;  ///< what follows `waiting`; null: nothing
   /// QoS 1 and 2 under way, in the order they were sent. The first `resent` of them were sent on
   /// this connection; the rest is to be sent again.
   Ring<Delivery> inflight;
   /// QoS 2 ids of PUBLISHes that were routed and whose PUBREL has not come.
   Ring<mqtt::PacketId> received;
-  uint64_t queued_bytes = 0;  ///< payload bytes of pending and waiting
+  uint64_t queued_bytes = 0;  ///< payload bytes of pending, waiting and paged
   uint64_t inflight_bytes = 0;
-  uint32_t queued_acknowledged = 0;  ///< QoS 1 and 2 in pending and waiting
+  uint32_t queued_acknowledged = 0;  ///< QoS 1 and 2 in pending, waiting and paged
   uint32_t resent = 0;
   uint64_t stamp = 0;  ///< last message matched, to merge overlapping subscriptions
   uint32_t stamp_slot = 0;
@@ -121,6 +129,9 @@ struct Session {
   uint64_t safe_after = 0;     ///< the batch that makes safe what the client is told of
 
   [[nodiscard]] bool online() const { return static_cast<bool>(connection); }
+
+  /// Are there QoS 1 and 2 messages that go before what comes now?
+  [[nodiscard]] bool has_waiting() const { return !waiting.empty() || paged != nullptr; }
 
   [[nodiscard]] bool has_work() const {
     return !pending.empty() || !waiting.empty() || resent < inflight.size();

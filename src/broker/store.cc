@@ -67,6 +67,11 @@ void Core::record_done(const Session& session, mqtt::PacketId id) {
   record(StoreOp::Kind::queue_done, session).packet_id = id.value();
 }
 
+/// The same for one that is not the oldest of its id.
+void Core::record_dropped(const Session& session, uint64_t sequence) {
+  record(StoreOp::Kind::queue_dropped, session).sequence = sequence;
+}
+
 /// What is written to `peer` next waits until all that its client is told of is safe; so does what
 /// comes behind it, but no PUBLISH.
 void Core::hold_control(Peer peer, const Session& session) {

@@ -96,6 +96,7 @@ bool Core::write_control(Peer peer, FlushBuffer& buffer) {
 }
 
 void Core::write_session(Peer peer, Session& session, FlushBuffer& buffer) {
+  want_page(session);
   if (!write_resends(peer, session, buffer)) return;
   // What waits for the window goes before what came later.
   while (!session.waiting.empty() && !buffer.full()) {
@@ -105,14 +106,15 @@ void Core::write_session(Peer peer, Session& session, FlushBuffer& buffer) {
   while (!session.pending.empty() && !buffer.full()) {
     const Delivery& next = session.pending.front();
     if (next.qos() != Qos::at_most_once &&
-        (!session.waiting.empty() || !window_open(peer.connection, session, next))) {
+        (session.has_waiting() || !window_open(peer.connection, session, next))) {
       // QoS 0 does not wait for the window of others.
-      session.waiting.push_back(session.pending.pop_front());
+      add_waiting(session, session.pending.pop_front());
       continue;
     }
     if (!write_next(peer, session, session.pending, buffer)) return;
   }
   if (session.replays != nullptr) pump_replays(session);
+  want_page(session);
 }
 
 /// Is there a place in the client's window (receive maximum, max_inflight_*)? [MQTT-3.3.4-9]
@@ -178,15 +180,15 @@ void Core::write_pubrel(Delivery& delivery, FlushBuffer& buffer) {
 /// buffer.
 bool Core::write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushBuffer& buffer) {
   Delivery& delivery = queue.front();
+  const bool acknowledged = delivery.qos() != Qos::at_most_once;
+  // [MQTT-2.2.1-4] In a long queue the message that had its id before may be under way still.
+  if (acknowledged && inflight_index(session, delivery.packet_id)) return false;
   if (delivery.message->expired(now_.wall_ms)) {  // [MQTT-3.3.2-5]
     ++stats_.publish_messages_dropped;
     forget(session, delivery);
     static_cast<void>(queue.pop_front());
     return true;
   }
-  const bool acknowledged = delivery.qos() != Qos::at_most_once;
-  // [MQTT-2.2.1-4] In a long queue the message that had its id before may be under way still.
-  if (acknowledged && inflight_index(session, delivery.packet_id)) return false;
   const Written written = write_publish(peer, delivery, buffer);
   if (written == Written::no_room) return false;
   if (written == Written::too_large) {

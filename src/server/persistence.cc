@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "broker/limits.h"
 #include "store/rocks_frame_store.h"
 
 namespace tombo::server {
@@ -29,11 +30,12 @@ Result<std::unique_ptr<Persistence>> Persistence::open(const config::Config& con
       {.path = config.store_path(), .durability = durability_of(config)});
   if (!frames) return Error{"Error: " + frames.error().text};
   auto opened = std::make_unique<Persistence>();
-  opened->store = std::make_unique<store::DurableStore>(std::move(*frames));
+  opened->store = std::make_unique<store::DurableStore>(
+      std::move(*frames), config.receive_maximum() + broker::kQueueInMemory);
   size_t messages = 0;
   const Result<void> loaded = opened->store->load(
       [&](broker::RestoredSession session) {
-        messages += session.queue.size();
+        messages += session.queue.size() + session.rest.count;
         opened->sessions.push_back(std::move(session));
       },
       [&](SharedRef<const mqtt::Message> message) {

@@ -112,6 +112,12 @@ void Server::start_store() {
              batch->items.emplace_back(mail::Committed{number});
              shards_[shard.value()]->post(std::move(batch));
            },
+       .page =
+           [this](broker::ShardId shard, std::unique_ptr<broker::QueuePage> page) {
+             auto batch = std::make_unique<Shard::MailBatch>();
+             batch->items.emplace_back(std::move(page));
+             shards_[shard.value()]->post(std::move(batch));
+           },
        .failed =
            [](const Error& error) {
              // What is on the disk is not known any more, so nothing may be acknowledged.

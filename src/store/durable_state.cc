@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "store/frame_cleaning.h"
 #include "store/message_coding.h"
+#include "store/queue_pages.h"
 #include "store/records.h"
 
 namespace tombo::store {
@@ -29,6 +30,7 @@ void DurableState::begin() {
 
 void DurableState::add(broker::StoreBatch batch) {
   DCHECK(!encoded_);
+  for (const broker::QueueRead& read : batch.reads) reads_.push_back({batch.shard, read});
   begin();
   for (StoreOp& op : batch.ops) add(op);
 }
@@ -51,6 +53,8 @@ void DurableState::add(StoreOp& op) {
       return release(op);
     case StoreOp::Kind::queue_done:
       return finish(op);
+    case StoreOp::Kind::queue_dropped:
+      return drop(op);
     case StoreOp::Kind::received_add:
       records_.emplace_back(ReceivedRecord{op.key, op.packet_id});
       return index_.add_received(op.key, op.packet_id);
@@ -120,6 +124,11 @@ void DurableState::finish(const StoreOp& op) {
   records_.emplace_back(DoneRecord{op.key, *sequence});
 }
 
+void DurableState::drop(const StoreOp& op) {
+  index_.finish(op.key, op.sequence);
+  records_.emplace_back(DoneRecord{op.key, op.sequence});
+}
+
 void DurableState::release(const StoreOp& op) {
   const auto sequence = index_.find(op.key, op.packet_id);
   if (!sequence) return;
@@ -153,7 +162,9 @@ Result<void> DurableState::commit() {
     commit_.dead_first = dead.first;
     commit_.dead_last = std::min(dead.last, next_frame_);
   }
-  if (Result<void> written = store_.commit(commit_); !written) return written;
+  if (!commit_.is_empty()) {
+    if (Result<void> written = store_.commit(commit_); !written) return written;
+  }
   ++next_frame_;
   begun_ = false;
   encoded_ = false;
@@ -163,13 +174,12 @@ Result<void> DurableState::commit() {
   places_.clear();
   records_.clear();
   bytes_ = 0;
-  if (index_.worth_cleaning()) return clean();
   return {};
 }
 
-/// The next commit begins with what lives in the oldest frame.
 Result<void> DurableState::clean() {
-  const auto front = index_.front();
+  DCHECK(!begun_);
+  const auto front = index_.worth_cleaning() ? index_.front() : std::nullopt;
   if (!front) return {};
   const Result<std::string> bytes = store_.read(*front);
   if (!bytes) return bytes.error();
@@ -180,137 +190,17 @@ Result<void> DurableState::clean() {
   return {};
 }
 
-Result<void> DurableState::load(const OnSession& on_session, const OnRetained& on_retained) {
-  bool sensible = true;
-  Result<void> retained =
-      store_.scan(Table::retained, [&](std::string_view /*topic*/, std::string_view value) {
-        SharedRef<const mqtt::Message> message = decode_retained(value);
-        sensible = static_cast<bool>(message);
-        if (sensible) on_retained(std::move(message));
-        return sensible;
-      });
-  if (!retained) return retained;
-  if (!sensible) return Error{"damaged: a retained message makes no sense"};
-  Sessions sessions;
-  if (Result<void> loaded = load_sessions(sessions); !loaded) return loaded;
-  if (Result<void> loaded = load_queues(sessions); !loaded) return loaded;
-  for (auto& [key, session] : sessions) {
-    std::ranges::sort(session.queue, {}, &broker::RestoredSession::Entry::sequence);
-    session.received = index_.received(key);
-    on_session(std::move(session));
+Result<void> DurableState::read_pages(const OnPage& on_page) {
+  DCHECK(!begun_);
+  QueuePages pages(store_, index_);
+  while (!reads_.empty() && pages.bytes_read() < kReadBytesMax) {
+    const Read read = reads_.front();
+    reads_.pop_front();
+    Result<broker::QueuePage> page = pages.read(read.wanted, kReadBytesMax / 4);
+    if (!page) return page.error();
+    on_page(read.shard, std::make_unique<broker::QueuePage>(std::move(*page)));
   }
   return {};
-}
-
-Result<void> DurableState::load_sessions(Sessions& sessions) {
-  bool sensible = true;
-  Result<void> found =
-      store_.scan(Table::sessions, [&](std::string_view key, std::string_view value) {
-        const auto number = session_of(key);
-        if (number == kUsedKeys) {
-          const auto end = decode_used_keys(value);
-          next_key_ = used_keys_ = end.value_or(0);
-          sensible = end.has_value();
-          return sensible;
-        }
-        auto record = decode_session(value);
-        sensible = number && record;
-        if (!sensible) return false;
-        broker::RestoredSession& session = sessions[*number];
-        session.key = *number;
-        session.record = std::move(*record);
-        index_.add_session(*number);
-        return true;
-      });
-  if (!found) return found;
-  Result<void> filters =
-      store_.scan(Table::subscriptions, [&](std::string_view key, std::string_view value) {
-        const auto number = session_of(key);
-        broker::RestoredSession::Subscription subscription;
-        sensible = sensible && number &&
-                   decode_subscription(value, subscription.options, subscription.identifier);
-        if (!sensible) return false;
-        const auto session = sessions.find(*number);
-        if (session == sessions.end()) return true;
-        subscription.filter = filter_of(key);
-        session->second.subscriptions.push_back(std::move(subscription));
-        return true;
-      });
-  if (!filters) return filters;
-  if (!sensible) return Error{"damaged: a session or subscription makes no sense"};
-  return {};
-}
-
-namespace {
-
-/// Gives the message of a record to the queues in which it lives.
-void queue_living(const MessageRecord& record, FrameIndex::Place place, const FrameIndex& index,
-                  std::unordered_map<SessionNumber, broker::RestoredSession>& sessions) {
-  SharedRef<const mqtt::Message> message;
-  QueueReader queues(record);
-  for (QueueEntry entry; queues.next(entry);) {
-    if (!index.lives(entry, place)) continue;
-    if (!message) {
-      message = mqtt::Message::make(record.parts);
-      message->share_across_shards();
-    }
-    const auto bits = static_cast<uint8_t>(mqtt::value(entry.qos) | (entry.retain ? 4U : 0U));
-    sessions.at(entry.session)
-        .queue.push_back(
-            {.sequence = entry.sequence,
-             .message = message,
-             .bits = bits,
-             .subscription_ids = {entry.subscription_ids.begin(), entry.subscription_ids.end()}});
-  }
-}
-
-/// What of a whole frame lives.
-Result<void> queue_living(FrameNumber number, Bytes frame, const FrameIndex& index,
-                          std::unordered_map<SessionNumber, broker::RestoredSession>& sessions) {
-  Result<FrameReader> reader = FrameReader::open(frame);
-  if (!reader) return reader.error();
-  FrameIndex::Place place{number, 0};
-  for (;;) {
-    const Result<std::optional<FrameRecord>> record = reader->next();
-    if (!record) return record.error();
-    if (!record->has_value()) return {};
-    if (const auto* message = std::get_if<MessageRecord>(&**record)) {
-      queue_living(*message, place, index, sessions);
-      ++place.index;
-    } else if (const auto* released = std::get_if<ReleasedRecord>(&**record)) {
-      if (!index.is_released_in(released->session, released->sequence, number)) continue;
-      sessions.at(released->session)
-          .queue.push_back({.sequence = released->sequence,
-                            .message = {},
-                            .bits = mqtt::value(mqtt::Qos::exactly_once),
-                            .subscription_ids = {}});
-    }
-  }
-}
-
-}  // namespace
-
-Result<void> DurableState::load_queues(Sessions& sessions) {
-  Result<void> done;
-  const auto each_frame = [&](const auto& f) {
-    const Result<void> scanned =
-        store_.scan_frames([&](FrameNumber number, std::string_view frame) {
-          done = f(number, as_bytes(frame));
-          if (!done) done = done.error().with("frame", std::to_string(number));
-          return static_cast<bool>(done);
-        });
-    if (!scanned) done = scanned;
-  };
-  // First what lives where, then the messages themselves.
-  each_frame([&](FrameNumber number, Bytes frame) {
-    next_frame_ = number + 1;
-    return index_.apply(number, frame);
-  });
-  if (!done) return done;
-  each_frame([&](FrameNumber number, Bytes frame) {
-    return queue_living(number, frame, index_, sessions);
-  });
-  return done;
 }
 
 }  // namespace tombo::store

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -17,14 +19,19 @@ namespace tombo::store {
 /// ```
 /// state.load(post_session, post_retained);
 /// state.add(batch); state.add(other); state.commit();   // again and again
+/// state.read_pages(post_page); state.clean();           // after each commit
 /// ```
 class DurableState {
  public:
   using OnSession = std::function<void(broker::RestoredSession)>;
   using OnRetained = std::function<void(SharedRef<const mqtt::Message>)>;
 
-  /// `store` outlives it.
-  explicit DurableState(FrameStore& store) : store_(store) {}
+  using OnPage = std::function<void(broker::ShardId, std::unique_ptr<broker::QueuePage>)>;
+
+  /// `store` outlives it. `queue_in_memory`: load() gives that many messages of each queue, and
+  /// all that were sent when its session was disconnected; of the rest it tells how much it is.
+  explicit DurableState(FrameStore& store, size_t queue_in_memory = SIZE_MAX)
+      : store_(store), queue_in_memory_(queue_in_memory) {}
 
   DurableState(const DurableState&) = delete;
   DurableState& operator=(const DurableState&) = delete;
@@ -47,11 +54,24 @@ class DurableState {
   /// Writes what was added. Error: as of FrameStore::commit(); it may be called again.
   Result<void> commit();
 
+  /// Are there reads of batches that were added?
+  [[nodiscard]] bool has_reads() const { return !reads_.empty(); }
+
+  /// Answers reads until kReadBytesMax were read for them, but one. Requires: all is committed.
+  /// Error: a frame cannot be read, or is damaged.
+  Result<void> read_pages(const OnPage& on_page);
+
+  /// When the log is long and little of it lives: begins the next commit with what lives in its
+  /// oldest frame, which frees that. Requires: all is committed. Error: as of read_pages().
+  Result<void> clean();
+
   /// Is there something to commit, be it only what was written again to free the log?
   [[nodiscard]] bool has_work() const { return begun_; }
 
   static constexpr size_t kMessagesMax = 4096;
   static constexpr size_t kBytesMax = size_t{1} << 20;
+  /// For this long commits wait at most for reads: a few milliseconds.
+  static constexpr size_t kReadBytesMax = size_t{4} << 20;
 
   [[nodiscard]] const FrameIndex& index() const { return index_; }
 
@@ -63,21 +83,28 @@ class DurableState {
 
   using Sessions = std::unordered_map<SessionNumber, broker::RestoredSession>;
 
+  struct Read {
+    broker::ShardId shard;
+    broker::QueueRead wanted;
+  };
+
   void begin();
   void add(broker::StoreOp& op);
   void put_session(const broker::StoreOp& op);
   void erase_session(const broker::StoreOp& op);
   void queue(broker::StoreOp& op);
   void finish(const broker::StoreOp& op);
+  void drop(const broker::StoreOp& op);
   void release(const broker::StoreOp& op);
   uint32_t index_of(const SharedRef<const mqtt::Message>& message);
-  Result<void> clean();
   void change(Change::Kind kind, Table table, std::string key, std::string value = {});
 
   Result<void> load_sessions(Sessions& sessions);
   Result<void> load_queues(Sessions& sessions);
 
   FrameStore& store_;
+  size_t queue_in_memory_;
+  std::deque<Read> reads_;
   FrameIndex index_;
   FrameNumber next_frame_ = 1;
   broker::SessionKey next_key_ = 1;

@@ -7,8 +7,8 @@
 
 namespace tombo::store {
 
-DurableStore::DurableStore(std::unique_ptr<FrameStore> frames)
-    : frames_(std::move(frames)), state_(*frames_), queue_(SIZE_MAX, SIZE_MAX) {}
+DurableStore::DurableStore(std::unique_ptr<FrameStore> frames, size_t queue_in_memory)
+    : frames_(std::move(frames)), state_(*frames_, queue_in_memory), queue_(SIZE_MAX, SIZE_MAX) {}
 
 DurableStore::~DurableStore() {
   stop();
@@ -42,19 +42,27 @@ bool DurableStore::gather(Work work) {
 
 void DurableStore::run() noexcept {
   for (bool more = true; more;) {
-    std::optional<Work> work = queue_.pop();
+    std::optional<Work> work = state_.has_reads() ? queue_.try_pop() : queue_.pop();
     for (; work && more; work = state_.is_full() ? std::nullopt : queue_.try_pop()) {
       more = gather(std::move(*work));
       if (!more) break;
     }
-    if (!state_.has_work()) continue;
-    if (const Result<void> done = state_.commit(); !done) {
+    if (const Result<void> done = carry_out(); !done) {
       queue_.close();
       callbacks_.failed(done.error());
       return;
     }
+  }
+}
+
+/// Commits what was gathered, then some of what is to be read.
+Result<void> DurableStore::carry_out() {
+  if (state_.has_work()) {
+    if (Result<void> done = state_.commit(); !done) return done;
     tell();
   }
+  if (Result<void> done = state_.read_pages(callbacks_.page); !done) return done;
+  return state_.clean();
 }
 
 void DurableStore::tell() {

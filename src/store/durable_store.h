@@ -24,11 +24,14 @@ class DurableStore final : public broker::Store {
   struct Callbacks {
     /// All batches of a shard up to this one are safe.
     std::function<void(broker::ShardId, uint64_t number)> committed;
+    /// A page that a shard has asked for.
+    std::function<void(broker::ShardId, std::unique_ptr<broker::QueuePage>)> page;
     /// A commit failed, and it is not known what is on the disk: nothing is committed any more.
     std::function<void(const Error&)> failed;
   };
 
-  explicit DurableStore(std::unique_ptr<FrameStore> frames);
+  /// `queue_in_memory` as of DurableState.
+  explicit DurableStore(std::unique_ptr<FrameStore> frames, size_t queue_in_memory = SIZE_MAX);
   DurableStore(const DurableStore&) = delete;
   DurableStore& operator=(const DurableStore&) = delete;
   ~DurableStore() override;
@@ -55,6 +58,7 @@ class DurableStore final : public broker::Store {
 
   void run() noexcept;
   [[nodiscard]] bool gather(Work work);
+  Result<void> carry_out();
   void tell();
 
   std::unique_ptr<FrameStore> frames_;

@@ -23,6 +23,7 @@ struct Fixture {
     store->start(
         {.committed = [this](broker::ShardId shard,
                              uint64_t number) { committed.emplace_back(shard.value(), number); },
+         .page = [](broker::ShardId, const std::unique_ptr<broker::QueuePage>&) {},
          .failed = [this](const Error& error) { failure = error.text; }});
   }
 

@@ -241,6 +241,18 @@ std::vector<FrameIndex::Entry> FrameIndex::entries(SessionNumber session, uint64
   return found;
 }
 
+uint64_t FrameIndex::sequence_after(SessionNumber session, size_t count) const {
+  const auto found = sessions_.find(session);
+  if (found == sessions_.end()) return UINT64_MAX;
+  const Session& queue = found->second;
+  for (uint64_t i = 0; i < queue.places.size(); ++i) {
+    if (queue.places[i] == 0) continue;
+    if (count == 0) return queue.first + i;
+    --count;
+  }
+  return UINT64_MAX;
+}
+
 std::vector<uint16_t> FrameIndex::received(SessionNumber session) const {
   std::vector<uint16_t> ids;
   const auto found = sessions_.find(session);

@@ -90,6 +90,9 @@ class FrameIndex {
 
   /// The entries of a session in their order, from `first` on, at most `max`.
   [[nodiscard]] std::vector<Entry> entries(SessionNumber session, uint64_t first, size_t max) const;
+  /// The sequence behind the first `count` entries of a session; the greatest there is when it has
+  /// no more than that.
+  [[nodiscard]] uint64_t sequence_after(SessionNumber session, size_t count) const;
   [[nodiscard]] std::vector<uint16_t> received(SessionNumber session) const;
 
   /// Bytes of all frames in the log.

@@ -42,6 +42,10 @@ struct Commit {
   FrameNumber dead_first = 0;   ///< frames to delete: [dead_first, dead_last)
   FrameNumber dead_last = 0;
 
+  [[nodiscard]] bool is_empty() const {
+    return frame == 0 && changes.empty() && dead_first == dead_last;
+  }
+
   void clear();
 };
 

@@ -73,6 +73,12 @@ void BatchStore::apply(const StoreOp& op) {
       queued_.erase(found);
       return;
     }
+    case Kind::queue_dropped: {
+      const auto found = queued_.find({op.key, broker::packet_id_of(op.sequence).value()});
+      CHECK(found != queued_.end(), "dropped what was not queued");
+      queued_.erase(found);
+      return;
+    }
     case Kind::received_add:
       received_.emplace(op.key, op.packet_id);
       return;
@@ -156,7 +162,9 @@ ShardWorld::ShardWorld(const Setup& setup)
                             .admission = admission_.get(),
                             .hash_seed = kSeed,
                             .random_seed = kSeed + i,
-                            .start = now_.time});
+                            .start = now_.time,
+                            // This store answers no reads.
+                            .queue_limits = {.in_memory = SIZE_MAX, .bytes_in_memory = SIZE_MAX}});
     shards_.push_back(std::move(shard));
   }
 }

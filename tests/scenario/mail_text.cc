@@ -58,6 +58,8 @@ std::string_view name_of(StoreOp::Kind kind) {
       return "queue_released";
     case StoreOp::Kind::queue_done:
       return "queue_done";
+    case StoreOp::Kind::queue_dropped:
+      return "queue_dropped";
     case StoreOp::Kind::received_add:
       return "received_add";
     case StoreOp::Kind::received_delete:
@@ -109,6 +111,10 @@ std::string describe(const broker::Mail& mail) {
           [](const std::unique_ptr<mail::AuthDecided>&) { return std::string("AuthDecided"); },
           [](const mail::GoOn&) { return std::string("GoOn"); },
           [](const mail::Committed& m) { return fmt::format("Committed {}", m.number); },
+          [](const mail::ReadQueue&) { return std::string("ReadQueue"); },
+          [](const std::unique_ptr<broker::QueuePage>& m) {
+            return fmt::format("QueuePage, {} messages", m->entries.size());
+          },
           [](const std::unique_ptr<mail::RestoreSession>& m) {
             return fmt::format("RestoreSession \"{}\"", m->session.record.client_id);
           },
@@ -152,6 +158,9 @@ std::string describe(const broker::StoreBatch& batch) {
       case StoreOp::Kind::received_delete:
         out += fmt::format(" m{}", op.packet_id);
         break;
+      case StoreOp::Kind::queue_dropped:
+        out += fmt::format(" #{}", op.sequence);
+        break;
       case StoreOp::Kind::session_delete:
       case StoreOp::Kind::subscription_delete:
       case StoreOp::Kind::retained_set:
@@ -159,6 +168,10 @@ std::string describe(const broker::StoreBatch& batch) {
         break;
     }
     if (op.message) out += " " + mqtt::quoted(op.message->topic(), true);
+  }
+  for (const broker::QueueRead& read : batch.reads) {
+    out += fmt::format("{}queue_read from #{}", before, read.from);
+    before = ", ";
   }
   return out;
 }

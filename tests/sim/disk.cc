@@ -75,6 +75,7 @@ void Disk::apply(unsigned shard, const StoreOp& op) {
       break;
     case Kind::queue_released:
     case Kind::queue_done:
+    case Kind::queue_dropped:
     case Kind::received_add:
     case Kind::received_delete:
       break;

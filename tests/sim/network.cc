@@ -55,7 +55,9 @@ Network::Network(const Setup& setup)
                             .hash_seed = setup.seed,
                             .random_seed = setup.seed + i,
                             .start = now_.time,
-                            .replay_limits = setup.replay_limits});
+                            .replay_limits = setup.replay_limits,
+                            // This disk answers no reads.
+                            .queue_limits = {.in_memory = SIZE_MAX, .bytes_in_memory = SIZE_MAX}});
     shards_.push_back(std::move(shard));
   }
 }

@@ -37,6 +37,14 @@ struct SessionRecord {
   std::optional<uint32_t> will_expiry_interval_s;
 };
 
+/// The end of a session's queue when it is in the store alone: all QoS 1 and 2 messages from a
+/// sequence on.
+struct StoredQueue {
+  uint64_t from = 0;   ///< the sequence of its first message, or less
+  uint64_t bytes = 0;  ///< of payload
+  uint32_t count = 0;
+};
+
 /// A session as a restart finds it.
 struct RestoredSession {
   struct Subscription {
@@ -57,6 +65,22 @@ struct RestoredSession {
   std::vector<Subscription> subscriptions;
   std::vector<uint16_t> received;  ///< QoS 2 ids that must not be routed again
   std::vector<Entry> queue;        ///< by sequence
+  StoredQueue rest;                ///< what follows `queue`
+};
+
+/// Asks for messages of a session's queue.
+struct QueueRead {
+  SessionKey key = 0;
+  SessionId reader;    ///< in the answer
+  uint64_t from = 0;   ///< the first sequence that is wanted
+  uint32_t count = 0;  ///< messages at most; there may be fewer, but one if there is any
+};
+
+/// The answer: messages in their order, all that there are from the first wanted to the last given.
+struct QueuePage {
+  SessionKey key = 0;
+  SessionId reader;
+  std::vector<RestoredSession::Entry> entries;
 };
 
 /// One change to durable state. Which fields count follows from `kind`.
@@ -68,7 +92,8 @@ struct StoreOp {
     subscription_delete,  ///< key, text = filter
     queue_add,            ///< key, sequence, message, bits = QoS and retain flag, subscription_ids
     queue_released,       ///< key, packet_id: PUBREC has come, only the id is needed yet
-    queue_done,           ///< key, packet_id
+    queue_done,           ///< key, packet_id: of the oldest entry that has it
+    queue_dropped,        ///< key, sequence
     received_add,         ///< key, packet_id: a QoS 2 id that must not be routed again
     received_delete,      ///< key, packet_id
     retained_set,         ///< message
@@ -91,6 +116,7 @@ struct StoreBatch {
   ShardId shard;
   uint64_t number = 0;  ///< counts up by one from 1 for each shard
   std::vector<StoreOp> ops;
+  std::vector<QueueRead> reads;  ///< answered when the batch is safe
 };
 
 /// Where durable state is kept. Owned by the server, called on shards at the end of a turn.
@@ -100,7 +126,8 @@ class Store {
   /// Does the store want batches at all? Without it nothing is recorded, and every
   /// acknowledgement leaves at once. Constant over the store's life.
   [[nodiscard]] virtual bool keeps() const = 0;
-  /// Takes a batch; never blocks. When it is safe, Committed{number} mail goes to its shard.
+  /// Takes a batch; never blocks. When it is safe, Committed{number} mail goes to its shard, and
+  /// later a QueuePage for each of its reads.
   virtual void submit(StoreBatch batch) = 0;
 };
 

@@ -1,0 +1,156 @@
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+
+#include "store/durable_state.h"
+#include "store/queue_pages.h"
+#include "store/records.h"
+
+// What a restart finds in the store.
+namespace tombo::store {
+
+Result<void> DurableState::load(const OnSession& on_session, const OnRetained& on_retained) {
+  bool sensible = true;
+  Result<void> retained =
+      store_.scan(Table::retained, [&](std::string_view /*topic*/, std::string_view value) {
+        SharedRef<const mqtt::Message> message = decode_retained(value);
+        sensible = static_cast<bool>(message);
+        if (sensible) on_retained(std::move(message));
+        return sensible;
+      });
+  if (!retained) return retained;
+  if (!sensible) return Error{"damaged: a retained message makes no sense"};
+  Sessions sessions;
+  if (Result<void> loaded = load_sessions(sessions); !loaded) return loaded;
+  if (Result<void> loaded = load_queues(sessions); !loaded) return loaded;
+  for (auto& [key, session] : sessions) {
+    std::ranges::sort(session.queue, {}, &broker::RestoredSession::Entry::sequence);
+    session.received = index_.received(key);
+    on_session(std::move(session));
+  }
+  return {};
+}
+
+Result<void> DurableState::load_sessions(Sessions& sessions) {
+  bool sensible = true;
+  Result<void> found =
+      store_.scan(Table::sessions, [&](std::string_view key, std::string_view value) {
+        const auto number = session_of(key);
+        if (number == kUsedKeys) {
+          const auto end = decode_used_keys(value);
+          next_key_ = used_keys_ = end.value_or(0);
+          sensible = end.has_value();
+          return sensible;
+        }
+        auto record = decode_session(value);
+        sensible = number && record;
+        if (!sensible) return false;
+        broker::RestoredSession& session = sessions[*number];
+        session.key = *number;
+        session.record = std::move(*record);
+        index_.add_session(*number);
+        return true;
+      });
+  if (!found) return found;
+  Result<void> filters =
+      store_.scan(Table::subscriptions, [&](std::string_view key, std::string_view value) {
+        const auto number = session_of(key);
+        broker::RestoredSession::Subscription subscription;
+        sensible = sensible && number &&
+                   decode_subscription(value, subscription.options, subscription.identifier);
+        if (!sensible) return false;
+        const auto session = sessions.find(*number);
+        if (session == sessions.end()) return true;
+        subscription.filter = filter_of(key);
+        session->second.subscriptions.push_back(std::move(subscription));
+        return true;
+      });
+  if (!filters) return filters;
+  if (!sensible) return Error{"damaged: a session or subscription makes no sense"};
+  return {};
+}
+
+namespace {
+
+using Sessions = std::unordered_map<SessionNumber, broker::RestoredSession>;
+
+/// A session while its queue is being found.
+void note(broker::RestoredSession& session, uint64_t sequence) {
+  session.record.next_sequence = std::max(session.record.next_sequence, sequence + 1);
+}
+
+/// Gives the message of a record to the queues in which it lives.
+void queue_living(const MessageRecord& record, FrameIndex::Place place, const FrameIndex& index,
+                  Sessions& sessions) {
+  SharedRef<const mqtt::Message> message;
+  QueueReader queues(record);
+  for (QueueEntry entry; queues.next(entry);) {
+    if (!index.lives(entry, place)) continue;
+    broker::RestoredSession& session = sessions.at(entry.session);
+    note(session, entry.sequence);
+    if (entry.sequence >= session.rest.from) {
+      ++session.rest.count;
+      session.rest.bytes += record.parts.payload.size();
+      continue;
+    }
+    if (!message) message = message_of(record);
+    session.queue.push_back(entry_of(entry, message));
+  }
+}
+
+/// What of a whole frame lives.
+Result<void> queue_living(FrameNumber number, Bytes frame, const FrameIndex& index,
+                          Sessions& sessions) {
+  Result<FrameReader> reader = FrameReader::open(frame);
+  if (!reader) return reader.error();
+  FrameIndex::Place place{number, 0};
+  for (;;) {
+    const Result<std::optional<FrameRecord>> record = reader->next();
+    if (!record) return record.error();
+    if (!record->has_value()) return {};
+    if (const auto* message = std::get_if<MessageRecord>(&**record)) {
+      queue_living(*message, place, index, sessions);
+      ++place.index;
+    } else if (const auto* released = std::get_if<ReleasedRecord>(&**record)) {
+      if (!index.is_released_in(released->session, released->sequence, number)) continue;
+      broker::RestoredSession& session = sessions.at(released->session);
+      note(session, released->sequence);
+      session.queue.push_back({.sequence = released->sequence,
+                               .message = {},
+                               .bits = mqtt::value(mqtt::Qos::exactly_once),
+                               .subscription_ids = {}});
+    }
+  }
+}
+
+}  // namespace
+
+Result<void> DurableState::load_queues(Sessions& sessions) {
+  Result<void> done;
+  const auto each_frame = [&](const auto& f) {
+    const Result<void> scanned =
+        store_.scan_frames([&](FrameNumber number, std::string_view frame) {
+          done = f(number, as_bytes(frame));
+          if (!done) done = done.error().with("frame", std::to_string(number));
+          return static_cast<bool>(done);
+        });
+    if (!scanned) done = scanned;
+  };
+  // First what lives where, then the messages themselves: those that go into memory.
+  each_frame([&](FrameNumber number, Bytes frame) {
+    next_frame_ = number + 1;
+    return index_.apply(number, frame);
+  });
+  if (!done) return done;
+  for (auto& [key, session] : sessions) {
+    session.rest.from = index_.sequence_after(key, queue_in_memory_ + session.record.inflight);
+  }
+  each_frame([&](FrameNumber number, Bytes frame) {
+    return queue_living(number, frame, index_, sessions);
+  });
+  return done;
+}
+
+}  // namespace tombo::store
