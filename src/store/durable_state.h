@@ -28,10 +28,20 @@ class DurableState {
 
   using OnPage = std::function<void(broker::ShardId, std::unique_ptr<broker::QueuePage>)>;
 
-  /// `store` outlives it. `queue_in_memory`: load() gives that many messages of each queue, and
-  /// all that were sent when its session was disconnected; of the rest it tells how much it is.
-  explicit DurableState(FrameStore& store, size_t queue_in_memory = SIZE_MAX)
-      : store_(store), queue_in_memory_(queue_in_memory) {}
+  /// What tests make small.
+  struct Limits {
+    /// load() gives that many messages of each queue, and all that were sent when its session was
+    /// disconnected; of the rest it tells how much it is.
+    size_t queue_in_memory = SIZE_MAX;
+    /// As for FrameIndex.
+    uint64_t small_log = FrameIndex::kSmallLog;
+  };
+
+  /// `store` outlives it.
+  explicit DurableState(FrameStore& store) : DurableState(store, Limits{}) {}
+
+  DurableState(FrameStore& store, const Limits& limits)
+      : store_(store), queue_in_memory_(limits.queue_in_memory), index_(limits.small_log) {}
 
   DurableState(const DurableState&) = delete;
   DurableState& operator=(const DurableState&) = delete;

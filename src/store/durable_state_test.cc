@@ -210,7 +210,7 @@ void read_rest(DurableState& state, broker::SessionKey key, broker::StoredQueue 
 Found restart(FrameStore& store) {
   Found found;
   std::map<broker::SessionKey, broker::StoredQueue> rests;
-  DurableState state(store, /*queue_in_memory=*/4);
+  DurableState state(store, {.queue_in_memory = 4});
   state
       .load(
           [&](const broker::RestoredSession& session) {

@@ -196,7 +196,7 @@ FrameIndex::Range FrameIndex::take_dead() {
 }
 
 bool FrameIndex::worth_cleaning() const {
-  return bytes_ > kSmallLog && bytes_ > 2 * live_bytes_;
+  return bytes_ > small_log_ && bytes_ > 2 * live_bytes_;
 }
 
 uint64_t FrameIndex::packed_at(SessionNumber session, uint64_t sequence) const {

@@ -21,6 +21,9 @@ namespace tombo::store {
 /// Bound: kSpanMax from the oldest to the youngest entry of one queue.
 class FrameIndex {
  public:
+  /// `small_log` in place of kSmallLog is for tests, whose logs are short.
+  explicit FrameIndex(uint64_t small_log = kSmallLog) : small_log_(small_log) {}
+
   /// A place of the log: message `index` of `frame`.
   struct Place {
     FrameNumber frame = 0;
@@ -139,6 +142,7 @@ class FrameIndex {
   FrameNumber deleted_to_ = 0;   ///< frames before it have been given by take_dead()
   uint64_t bytes_ = 0;
   uint64_t live_bytes_ = 0;
+  uint64_t small_log_;
 };
 
 }  // namespace tombo::store
