@@ -61,6 +61,10 @@ const config::ListenerConfig& Core::listener(uint16_t index) const {
   return index < listeners.size() ? listeners[index] : kDefault;
 }
 
+uint64_t origin_of(std::string_view client_id) {
+  return hash64(client_id, 0) | 1;
+}
+
 ShardId home_of(std::string_view key, uint64_t hash_seed, unsigned shards) {
   return ShardId(static_cast<uint8_t>(hash64(key, hash_seed) % shards));
 }

@@ -478,6 +478,10 @@ class Core {
 /// the state of bridges) or one of shared subscriptions. Empty: clients may.
 std::string_view why_reserved(std::string_view topic);
 
+/// What Message::origin() says of a client's messages; not 0, which is the broker itself. The same
+/// in every run, because retained messages outlive one.
+uint64_t origin_of(std::string_view client_id);
+
 /// SubscribeOptions in the byte of the wire (section 3.8.3.1), as the tree keeps them.
 uint8_t pack(const mqtt::SubscribeOptions& options);
 mqtt::SubscribeOptions unpack(uint8_t options);

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "base/hash.h"
 #include "broker/core.h"
 #include "mqtt/encode.h"
 
@@ -116,7 +115,7 @@ SessionId Core::attach(Peer peer, const mqtt::Connect& packet, std::string_view 
   if (!id) {
     id = sessions_.add(client_id).first;
     Session& fresh = sessions_.at(id);
-    fresh.client_hash = hash64(client_id, setup_.hash_seed) | 1;  // never 0, the broker's own
+    fresh.client_hash = origin_of(client_id);
     fresh.timer.kind = timer_session;
   }
   Session& session = sessions_.at(id);

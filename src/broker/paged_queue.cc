@@ -82,6 +82,7 @@ void Core::on_queue_page(QueuePage& page) {
         "the store has the messages that were given to it");
   for (RestoredSession::Entry& entry : page.entries) {
     Delivery delivery = restored_delivery(entry);
+    delivery.sent_before = entry.sequence < session->paged->sent_to ? 1 : 0;
     stored.from = entry.sequence + 1;
     stored.bytes -= delivery.message->payload_size();
     --stored.count;

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "base/hash.h"
 #include "broker/core.h"
 #include "mqtt/topic.h"
 
@@ -14,7 +13,7 @@ void Core::restore(RestoredSession& found) {
   if (sessions_.find(record.client_id)) return;  // two shards cannot both have it
   if (setup_.admission != nullptr) static_cast<void>(setup_.admission->enter_session());
   const auto [id, session] = sessions_.add(record.client_id);
-  session.client_hash = hash64(record.client_id, setup_.hash_seed) | 1;
+  session.client_hash = origin_of(record.client_id);
   session.timer.kind = timer_session;
   session.store_key = found.key;
   session.user_name = record.user_name;
@@ -68,17 +67,19 @@ Delivery Core::restored_delivery(RestoredSession::Entry& entry) {
   return delivery;
 }
 
-/// What may have been sent goes back into the window, to be sent again; the rest waits.
+/// What may have been sent goes back into the window, to be sent again; the rest waits. Who was
+/// connected may have been sent all of it: that acknowledgements opened the window for more was not
+/// written at once.
 void Core::restore_queue(Session& session, RestoredSession& found) {
-  // Who was connected may have been sent as much as its window takes.
-  const size_t sent = found.record.disconnected_at_ms != 0 ? found.record.inflight
-                                                           : size_t{config().receive_maximum()};
+  const bool any = found.record.disconnected_at_ms == 0 || found.record.inflight == kAnySent;
+  const size_t sent = any ? size_t{config().receive_maximum()} : found.record.inflight;
   for (RestoredSession::Entry& entry : found.queue) {
     Delivery delivery = restored_delivery(entry);
     session.next_sequence = std::max(session.next_sequence, entry.sequence + 1);
     const bool released = !delivery.message;
     if (!released && session.inflight.size() >= sent) {
       count_queued(session, delivery, 1);
+      delivery.sent_before = any ? 1 : 0;
       session.waiting.push_back(std::move(delivery));
       continue;
     }
@@ -95,7 +96,8 @@ void Core::restore_queue(Session& session, RestoredSession& found) {
     session.inflight.push_back(std::move(delivery));
   }
   if (found.rest.count == 0) return;
-  session.paged = std::make_unique<PagedQueue>(PagedQueue{.stored = found.rest});
+  session.paged = std::make_unique<PagedQueue>(
+      PagedQueue{.stored = found.rest, .sent_to = any ? session.next_sequence : 0});
   session.queued_bytes += found.rest.bytes;
   session.queued_acknowledged += found.rest.count;
   held_messages_ += found.rest.count;

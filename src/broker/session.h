@@ -81,7 +81,10 @@ struct ClientRates {
 /// Never empty.
 struct PagedQueue {
   StoredQueue stored;
+  uint64_t sent_to = 0;  ///< those before this sequence may have been sent by an earlier run
   bool reading = false;  ///< a page is under way
+
+  [[nodiscard]] bool may_be_sent() const { return stored.from < sent_to; }
 };
 
 /// What outlives a connection (section 4.1): subscriptions, windows, queues, will, expiry.

@@ -38,7 +38,10 @@ void Core::record_session(Session& session) {
   kept->next_sequence = session.next_sequence;
   if (!session.online()) {
     kept->disconnected_at_ms = now_.wall_ms - (now_.time - session.offline_since).count();
-    kept->inflight = static_cast<uint32_t>(session.inflight.size());
+    const bool any = session.waiting.empty()
+                         ? session.paged != nullptr && session.paged->may_be_sent()
+                         : session.waiting.front().sent_before != 0;
+    kept->inflight = any ? kAnySent : static_cast<uint32_t>(session.inflight.size());
   }
   if (const StoredWill* will = session.will.get()) {
     kept->will = will->message;

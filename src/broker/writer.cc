@@ -183,7 +183,9 @@ bool Core::write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushB
   const bool acknowledged = delivery.qos() != Qos::at_most_once;
   // [MQTT-2.2.1-4] In a long queue the message that had its id before may be under way still.
   if (acknowledged && inflight_index(session, delivery.packet_id)) return false;
-  if (delivery.message->expired(now_.wall_ms)) {  // [MQTT-3.3.2-5]
+  // [MQTT-3.3.2-5] What was begun at QoS 2 is ended.
+  const bool is_begun = delivery.qos() == Qos::exactly_once && delivery.sent_before != 0;
+  if (!is_begun && delivery.message->expired(now_.wall_ms)) {
     ++stats_.publish_messages_dropped;
     forget(session, delivery);
     static_cast<void>(queue.pop_front());

@@ -145,7 +145,9 @@ Result<void> DurableState::load_queues(Sessions& sessions) {
   });
   if (!done) return done;
   for (auto& [key, session] : sessions) {
-    session.rest.from = index_.sequence_after(key, queue_in_memory_ + session.record.inflight);
+    const uint32_t sent = session.record.inflight;
+    session.rest.from =
+        index_.sequence_after(key, queue_in_memory_ + (sent == broker::kAnySent ? 0 : sent));
   }
   each_frame([&](FrameNumber number, Bytes frame) {
     return queue_living(number, frame, index_, sessions);

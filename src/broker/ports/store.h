@@ -23,6 +23,8 @@ namespace tombo::broker {
 /// used again. Not 0.
 using SessionKey = uint64_t;
 
+inline constexpr uint32_t kAnySent = UINT32_MAX;
+
 /// A session that outlives its connection, as it is kept.
 struct SessionRecord {
   std::string client_id;
@@ -30,8 +32,9 @@ struct SessionRecord {
   uint32_t expiry_interval_s = 0;
   uint16_t listener = 0;           ///< of its last connection
   int64_t disconnected_at_ms = 0;  ///< wall clock; 0: it is connected
-  uint32_t inflight = 0;           ///< when disconnected: how many of its queue were sent before
-  uint64_t next_sequence = 0;      ///< of what is queued next
+  /// When disconnected: how many of its queue were sent before; kAnySent: nobody knows.
+  uint32_t inflight = 0;
+  uint64_t next_sequence = 0;           ///< of what is queued next
   SharedRef<const mqtt::Message> will;  ///< null: none
   uint32_t will_delay_s = 0;
   std::optional<uint32_t> will_expiry_interval_s;
