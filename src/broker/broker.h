@@ -56,6 +56,7 @@ struct BrokerSetup {
   uint64_t hash_seed = 0;                          ///< the same on all shards: homes depend on it
   uint64_t random_seed = 0;
   SessionKey first_session_key = 1;  ///< beyond all that the store has had; the same on all shards
+  uint64_t first_decision = 1;       ///< the same for StoreOp::decision
   Time start{};                      ///< the time when the shard begins
   ReplayLimits replay_limits{};
   QueueLimits queue_limits{};

@@ -392,6 +392,7 @@ void Core::end_turn(Now now) {
          mail::Credit{setup_.shard, links_[shard].to_give_back});
     links_[shard].to_give_back = 0;
   }
+  for (const auto& [token, matched] : std::exchange(settle_last_, {})) settle_now(token, matched);
   if (batch_ops_.empty() && batch_reads_.empty()) return;
   StoreBatch batch;
   batch.shard = setup_.shard;

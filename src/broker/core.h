@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -116,6 +118,14 @@ class Core {
     AckToken token;
     uint32_t remaining = 0;
     bool matched = false;
+    // A QoS 2 message of a client whose session is kept, while several shards store it. They may do
+    // so in different commits, so what they store counts only with the decision, which is
+    // recorded together with the packet id: else, after a crash in between, the client would send
+    // again what some receivers have, or not send again what others have not.
+    uint64_t decision = 0;  ///< 0: not such a message
+    bool spreads = false;   ///< other shards may have stored it
+    SessionId publisher{};
+    mqtt::PacketId packet_id{};
   };
   using RelayId = SlabId<struct RelayTag>;
 
@@ -130,6 +140,14 @@ class Core {
     uint64_t batch = 0;
     AckToken token;
     bool matched = false;
+    uint64_t decision = 0;  ///< made by that batch; 0: none
+    bool spreads = false;   ///< other shards have to be told of it
+  };
+
+  /// A QoS 2 delivery in a queue that must not be sent yet.
+  struct HeldDelivery {
+    SessionId session;
+    mqtt::PacketId packet_id;
   };
 
   /// What CONNACK says besides the limits of configuration.
@@ -240,6 +258,7 @@ class Core {
                       std::string_view why);
   bool admit_window(Peer peer, const Session& session);
   void remember_received(Session& session, mqtt::PacketId id);
+  void record_received(Session& session, mqtt::PacketId id);
   void owe(Peer peer, const mqtt::Publish& packet, mqtt::Reason reason, std::string_view why = {});
   void flush_acks(Peer peer);
   void send_ack(Peer peer, const mqtt::Acknowledgement& packet, std::string_view why = {});
@@ -257,7 +276,7 @@ class Core {
   Delivered deliver(const SharedRef<const mqtt::Message>& message, AckToken token);
   void on_late(const mqtt::Message& message, ShardId keeper);
   void collect_session(const Subscriber& subscriber, const mqtt::Message& message);
-  void deliver_to(const Match& match, const SharedRef<const mqtt::Message>& message,
+  void deliver_to(const Match& match, const SharedRef<const mqtt::Message>& message, AckToken token,
                   Delivered& result);
   std::optional<mqtt::MessageSource> source_to_keep(const Session& session, bool retain) const;
   bool source_may_write(const mqtt::Message& message) const;
@@ -266,6 +285,11 @@ class Core {
   void settle(AckToken token, const Delivered& result);
   void settle_now(AckToken token, bool matched);
   void on_committed(uint64_t number);
+  AckToken begin_decision(AckToken token, SessionId publisher, mqtt::PacketId id, uint32_t parts);
+  void note_spread(AckToken token);
+  void make_decision(const Relay& relay);
+  void on_decided(uint64_t decision);
+  void let_go(const HeldDelivery& held);
 
   // refusal.cc
   bool may(Session& session, Refused what, std::string_view topic, std::string* why = nullptr);
@@ -285,7 +309,8 @@ class Core {
 
   // queues.cc
   uint32_t window(const Connection& connection) const;
-  bool enqueue(Session& session, Delivery delivery, Source source = Source::live);
+  bool enqueue(Session& session, Delivery delivery, Source source = Source::live,
+               uint64_t decision = 0);
   void line_up(Session& session, Delivery delivery);
   bool queue_has_room(const Session& session, const Connection* connection,
                       const Delivery& delivery) const;
@@ -414,9 +439,8 @@ class Core {
   void restore(RestoredSession& found);
   Delivery restored_delivery(RestoredSession::Entry& entry);
   void restore_queue(Session& session, RestoredSession& found);
-  void record_queued(Session& session, const Delivery& delivery, uint64_t sequence);
+  void record_queued(Session& session, Delivery& delivery, uint64_t sequence, uint64_t decision);
   void record_done(const Session& session, mqtt::PacketId id);
-  void record_dropped(const Session& session, uint64_t sequence);
   void hold_control(Peer peer, const Session& session);
   size_t free_control(Connection& connection) const;
 
@@ -428,7 +452,6 @@ class Core {
   void on_read_queue(const mail::ReadQueue& wanted);
   void on_queue_page(QueuePage& page);
   void forget_paged(Session& session);
-  void renumber(Session& session, Delivery& delivery);
 
   // logging helpers
   std::string_view name_of(const Connection& connection) const;
@@ -456,6 +479,12 @@ class Core {
   Ring<Owed> owed_;
   uint64_t committed_ = 0;  ///< all batches up to this one are safe
   Ring<Held> held_;
+  uint64_t decisions_ = 0;  ///< begun by this shard
+  /// What was stored in this turn for decisions: settled when the turn ends, in front of its batch.
+  std::vector<std::pair<AckToken, bool>> settle_last_;
+  /// QoS 2 deliveries that wait for a batch, in its order, and those that wait for a decision.
+  Ring<std::pair<uint64_t, HeldDelivery>> unsafe_;
+  std::unordered_map<uint64_t, std::vector<HeldDelivery>> undecided_;
   uint64_t sessions_stored_ = 0;  ///< keys given out by this shard
   std::vector<Match> matches_;
   std::vector<std::vector<uint32_t>> more_ids_;

@@ -34,6 +34,7 @@ struct Delivery {
   uint8_t retain : 1 = 0;
   uint8_t sent_before : 1 = 0;  ///< DUP on the next sending
   uint8_t state_bits : 2 = 0;
+  uint8_t held : 1 = 0;  ///< what was stored of it does not count yet
 
   static constexpr uint32_t kExtra = 0x8000'0000U;
 

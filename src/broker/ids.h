@@ -33,7 +33,8 @@ struct AckToken {
   ConnectionId connection;
   uint32_t place = 0;
   ShardId shard;
-  bool relay = false;  ///< `connection` names a Relay: a shard that itself waits for others
+  bool relay = false;     ///< `connection` names a Relay: a shard that itself waits for others
+  uint64_t decision = 0;  ///< what is stored counts when this is made (Relay); 0: at once
 
   explicit operator bool() const { return static_cast<bool>(connection); }
 };

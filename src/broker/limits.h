@@ -24,7 +24,7 @@ inline constexpr size_t kQueueInMemory = 128;
 inline constexpr size_t kQueueBytesInMemory = size_t{256} * 1024;
 inline constexpr uint32_t kQueuePage = 256;
 /// QoS 1 and 2 messages that stand behind QoS 0 at a socket that takes nothing, before they wait
-/// apart. Far below 65535, the number of packet ids.
+/// apart.
 inline constexpr size_t kPendingMax = 1024;
 /// Nodes of the retained store looked at in one go by the expiry sweep, and the pause between.
 inline constexpr size_t kSweepNodes = 10'000;

@@ -38,6 +38,11 @@ struct Settled {
   bool matched = false;  ///< did any session there match?
 };
 
+/// All that was stored for this decision counts from now on: it may be sent.
+struct Decided {
+  uint64_t decision = 0;
+};
+
 /// `bytes` that `from` had sent here were taken in; it may send as much again.
 struct Credit {
   ShardId from;
@@ -180,12 +185,13 @@ struct Shutdown {
 
 namespace tombo::broker {
 
-using Mail = std::variant<
-    mail::Publish, mail::Settled, mail::Credit, mail::Retain, mail::ReplayNext, mail::GroupJoined,
-    mail::GroupDeliver, std::unique_ptr<mail::ReplayStart>, std::unique_ptr<mail::ReplayPage>,
-    std::unique_ptr<mail::GroupUpdate>, std::unique_ptr<mail::GroupReturn>,
-    std::unique_ptr<mail::Adopt>, std::unique_ptr<mail::AuthDecided>, mail::GoOn, mail::Committed,
-    mail::ReadQueue, std::unique_ptr<QueuePage>, std::unique_ptr<mail::RestoreSession>,
-    mail::RestoreRetained, mail::RestoreDone, mail::Inject, mail::Reconfigure, mail::Shutdown>;
+using Mail = std::variant<mail::Publish, mail::Settled, mail::Decided, mail::Credit, mail::Retain,
+                          mail::ReplayNext, mail::GroupJoined, mail::GroupDeliver,
+                          std::unique_ptr<mail::ReplayStart>, std::unique_ptr<mail::ReplayPage>,
+                          std::unique_ptr<mail::GroupUpdate>, std::unique_ptr<mail::GroupReturn>,
+                          std::unique_ptr<mail::Adopt>, std::unique_ptr<mail::AuthDecided>,
+                          mail::GoOn, mail::Committed, mail::ReadQueue, std::unique_ptr<QueuePage>,
+                          std::unique_ptr<mail::RestoreSession>, mail::RestoreRetained,
+                          mail::RestoreDone, mail::Inject, mail::Reconfigure, mail::Shutdown>;
 
 }  // namespace tombo::broker

@@ -24,6 +24,7 @@ void Core::on_mail(Mail mail, Now now) {
             settle(publish.token, deliver(publish.message, publish.token));
           },
           [this](const mail::Settled& settled) { settle_now(settled.token, settled.matched); },
+          [this](const mail::Decided& decided) { on_decided(decided.decision); },
           [this](const mail::Credit& credit) { on_credit(credit); },
           [this](const mail::Retain& set) { retain(set.message, set.token, set.mask); },
           [this](const mail::ReplayNext& next) { on_replay_next(next); },

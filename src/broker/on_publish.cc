@@ -70,7 +70,8 @@ void Core::on_publish(Peer peer, const mqtt::Frame& frame) {
   std::string why;
   const Reason verdict = publish_verdict(session, packet, topic, why);
   if (verdict != Reason::success) return refuse_publish(peer, packet, verdict, why);
-  if (packet.qos == Qos::exactly_once) remember_received(session, packet.packet_id);
+  // It is recorded where it is known which shards store the message.
+  if (packet.qos == Qos::exactly_once) session.received.push_back(packet.packet_id);
 
   mqtt::MessageParts parts{.topic = topic,
                            .properties = packet.properties,
@@ -217,6 +218,10 @@ bool Core::admit_window(Peer peer, const Session& session) {
 
 void Core::remember_received(Session& session, mqtt::PacketId id) {
   session.received.push_back(id);
+  record_received(session, id);
+}
+
+void Core::record_received(Session& session, mqtt::PacketId id) {
   if (keeps() && !session.clean) {
     record_promise(StoreOp::Kind::received_add, session).packet_id = id.value();
   }

@@ -12,27 +12,30 @@ namespace tombo::broker {
 
 using mqtt::Qos;
 
-/// Does what is to wait for the session next go to the store alone?
+/// Does what is queued for the session next go to the store alone?
 bool Core::is_paged_next(const Session& session) const {
   if (session.clean || session.store_key == 0 || !keeps()) return false;
   if (session.paged != nullptr) return true;
+  // What is held back stays in memory, and comes behind.
+  if (session.replays != nullptr && !session.replays->held.empty()) return false;
   const QueueLimits& limits = setup_.queue_limits;
   return session.waiting.size() >= limits.in_memory ||
          (!session.waiting.empty() && session.queued_bytes > limits.bytes_in_memory);
 }
 
-/// Puts a QoS 1 or 2 delivery that was counted behind all others that wait. In the store they are
-/// in the order of their sequences, which is the same: see renumber().
+/// Puts a QoS 1 or 2 delivery that was counted behind all others that wait. All that is paged is
+/// younger than all in memory, so that pages bring back the former and no more: paging begins with
+/// the youngest delivery there is, and from then on all go to the store.
 void Core::add_waiting(Session& session, Delivery delivery) {
-  if (!is_paged_next(session)) {
+  const uint64_t youngest = session.next_sequence - 1;
+  const bool begins = session.paged == nullptr && delivery.packet_id == packet_id_of(youngest);
+  if (!is_paged_next(session) || (session.paged == nullptr && !begins)) {
     session.waiting.push_back(std::move(delivery));
     return;
   }
-  if (session.paged == nullptr) {
+  if (begins) {
     session.paged = std::make_unique<PagedQueue>();
-    // kPendingMax keeps whoever comes here near the end of the queue, so the id says which it is.
-    const mqtt::PacketId next = packet_id_of(session.next_sequence);
-    session.paged->stored.from = session.next_sequence - ids_between(delivery.packet_id, next);
+    session.paged->stored.from = youngest;
   }
   StoredQueue& stored = session.paged->stored;
   ++stored.count;
@@ -78,8 +81,7 @@ void Core::on_queue_page(QueuePage& page) {
   if (session == nullptr || session->store_key != page.key || session->paged == nullptr) return;
   StoredQueue& stored = session->paged->stored;
   session->paged->reading = false;
-  CHECK(!page.entries.empty() && page.entries.size() <= stored.count,
-        "the store has the messages that were given to it");
+  CHECK(page.entries.size() <= stored.count, "what is paged is not in memory");
   for (RestoredSession::Entry& entry : page.entries) {
     Delivery delivery = restored_delivery(entry);
     delivery.sent_before = entry.sequence < session->paged->sent_to ? 1 : 0;
@@ -106,16 +108,6 @@ void Core::forget_paged(Session& session) {
   session.queued_bytes -= stored.bytes;
   session.queued_acknowledged -= stored.count;
   session.paged.reset();
-}
-
-/// A delivery that was held back goes behind what was queued in the meantime, in the store too.
-void Core::renumber(Session& session, Delivery& delivery) {
-  if (delivery.qos() == Qos::at_most_once || session.clean || !keeps()) return;
-  const uint64_t before =
-      session.next_sequence - ids_between(delivery.packet_id, packet_id_of(session.next_sequence));
-  record_dropped(session, before);
-  delivery.packet_id = next_packet_id(session);
-  record_queued(session, delivery, session.next_sequence - 1);
 }
 
 }  // namespace tombo::broker

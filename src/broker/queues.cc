@@ -16,7 +16,7 @@ uint32_t Core::window(const Connection& connection) const {
 
 /// Takes a delivery into a session's queue, or drops it by the rules of max_queued_messages and
 /// max_queued_bytes. Returns whether it was taken.
-bool Core::enqueue(Session& session, Delivery delivery, Source source) {
+bool Core::enqueue(Session& session, Delivery delivery, Source source, uint64_t decision) {
   Connection* connection = session.online() ? connections_.find(session.connection) : nullptr;
   const bool acknowledged = delivery.qos() != Qos::at_most_once;
   if (connection == nullptr && !acknowledged && !config().queue_qos0_messages) {
@@ -30,7 +30,7 @@ bool Core::enqueue(Session& session, Delivery delivery, Source source) {
   count_queued(session, delivery, 1);
   if (acknowledged) delivery.packet_id = next_packet_id(session);
   if (acknowledged && !session.clean && keeps()) {
-    record_queued(session, delivery, session.next_sequence - 1);
+    record_queued(session, delivery, session.next_sequence - 1, decision);
   }
   // What a group gives does not wait for a replay: it says nothing of whether the message comes for
   // the session's own subscription as well.
@@ -56,7 +56,11 @@ void Core::line_up(Session& session, Delivery delivery) {
   // one that came when the socket was full may still stand in `pending`.
   const bool wait = delivery.qos() != Qos::at_most_once &&
                     (connection == nullptr || (session.has_waiting() && session.pending.empty()));
-  if (wait) return add_waiting(session, std::move(delivery));
+  if (wait || (session.paged != nullptr && delivery.qos() != Qos::at_most_once)) {
+    add_waiting(session, std::move(delivery));
+    if (connection != nullptr) mark_dirty({session.connection, *connection});
+    return;
+  }
   session.pending.push_back(std::move(delivery));
   if (connection == nullptr) return;
   // A socket that takes nothing must not keep a long queue out of the store.

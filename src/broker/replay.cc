@@ -123,11 +123,7 @@ void Core::end_replays(Session& session) {
 
 void Core::release_held(Session& session) {
   Ring<Delivery>& held = session.replays->held;
-  while (!held.empty()) {
-    Delivery delivery = held.pop_front();
-    renumber(session, delivery);
-    line_up(session, std::move(delivery));
-  }
+  while (!held.empty()) line_up(session, held.pop_front());
   for (Replay& replay : session.replays->list) replay.held_before = 0;
   for (size_t i = 0; i < session.replays->later.size(); ++i) {
     session.replays->later[i].held_before = 0;
@@ -279,7 +275,9 @@ bool Core::hold_back(Session& session, Delivery& delivery) {
   Replays& replays = *session.replays;
   const auto running = [](const Replay& replay) { return replay.request != 0; };
   if (std::none_of(replays.list.begin(), replays.list.end(), running)) return false;
-  if (!replays.overtaking && replays.held.size() < setup_.replay_limits.held) {
+  // What is paged follows it, and would be read from the store in front of it.
+  const bool may_hold = session.paged == nullptr || delivery.qos() == mqtt::Qos::at_most_once;
+  if (may_hold && !replays.overtaking && replays.held.size() < setup_.replay_limits.held) {
     replays.held.push_back(std::move(delivery));
     return true;
   }

@@ -28,12 +28,18 @@ std::optional<bool> Core::route(const SharedRef<const Message>& message, Peer* p
   const bool waits = publisher != nullptr && place.qos != Qos::at_most_once && keeps();
   AckToken token;
   if (waits) {
-    place.remaining = static_cast<uint8_t>(std::popcount(mask) + (message->retain() ? 1 : 0));
-    if (place.remaining == 0) return false;
+    const uint32_t parts = static_cast<uint32_t>(std::popcount(mask)) + (message->retain() ? 1 : 0);
+    Session& from = sessions_.at(publisher->connection.session);
+    const bool decides = place.received && !from.clean && multi() && parts != 0;
+    if (place.received && !decides) record_received(from, place.packet_id);
+    if (parts == 0) return false;
+    const mqtt::PacketId id = place.packet_id;
+    place.remaining = static_cast<uint8_t>(decides ? 1 : parts);
     place.asked = true;
     token = {.connection = publisher->id,
              .place = publisher->connection.acks.open(std::move(place)),
              .shard = setup_.shard};
+    if (decides) token = begin_decision(token, publisher->connection.session, id, parts);
   }
   if (message->retain()) {
     const ShardId keeper = home(topic);
@@ -47,6 +53,7 @@ std::optional<bool> Core::route(const SharedRef<const Message>& message, Peer* p
     }
   }
   const uint64_t others = mask & ~self;
+  if (others != 0) note_spread(token);
   if (others != 0) route_to_others(message, others, publisher, token);
   bool matched = others != 0;
   if ((mask & self) != 0) {
@@ -135,7 +142,7 @@ Core::Delivered Core::deliver(const SharedRef<const Message>& message, AckToken 
       }
     }
   });
-  for (const Match& match : matches_) deliver_to(match, message, result);
+  for (const Match& match : matches_) deliver_to(match, message, token, result);
   if (result.relay) finish_relay(result);
   return result;
 }
@@ -196,14 +203,15 @@ void Core::collect_session(const Subscriber& subscriber, const Message& message)
   more_ids_[match.more_ids - 1].push_back(subscriber.subscription_id);
 }
 
-void Core::deliver_to(const Match& match, const SharedRef<const Message>& message,
+void Core::deliver_to(const Match& match, const SharedRef<const Message>& message, AckToken token,
                       Delivered& result) {
   Session& session = *sessions_.at_index(match.session);
   if (!may(session, Refused::delivery, message->topic())) return;
   result.matched = true;
   Delivery delivery = make_delivery(match, message);
   const bool durable = !session.clean && delivery.qos() != Qos::at_most_once;
-  if (enqueue(session, std::move(delivery)) && durable && keeps()) result.stored = true;
+  const bool taken = enqueue(session, std::move(delivery), Source::live, token.decision);
+  if (taken && durable && keeps()) result.stored = true;
 }
 
 /// A retained message remembers who it is from where that is asked for when it is replayed.
@@ -246,6 +254,10 @@ Delivery Core::make_delivery(const Match& match, const SharedRef<const Message>&
 void Core::settle(AckToken token, const Delivered& result) {
   if (!token) return;
   if (result.relay) return;  // answered when the members' shards have
+  if (result.stored && token.decision != 0) {
+    settle_last_.emplace_back(token, result.matched);
+    return;
+  }
   if (result.stored) {
     owed_.push_back({batch_number_, token, result.matched});
     return;
@@ -263,6 +275,7 @@ void Core::settle_now(AckToken token, bool matched) {
     if (--relay->remaining != 0) return;
     const Relay done = *relay;
     relays_.erase(id);
+    if (done.decision != 0) return make_decision(done);
     return settle_now(done.token, done.matched);
   }
   Connection* connection = connections_.find(token.connection);

@@ -172,6 +172,7 @@ void Core::group_publish(uint32_t index, const SharedRef<const Message>& message
                               .home = setup_.shard,
                               .group = groups_.id_at(index)};
   if (member.session.shard == setup_.shard) {
+    delivery.token.decision = token.decision;
     result.stored |= deliver_from_group(delivery);
     return;
   }
@@ -179,8 +180,11 @@ void Core::group_publish(uint32_t index, const SharedRef<const Message>& message
     // The member's shard settles too: this shard answers when it has.
     if (!result.relay) {
       const auto [id, relay] = relays_.emplace(Relay{.token = token, .remaining = 1});
-      result.relay = {
-          .connection = {id.index, id.generation}, .shard = setup_.shard, .relay = true};
+      result.relay = {.connection = {id.index, id.generation},
+                      .shard = setup_.shard,
+                      .relay = true,
+                      .decision = token.decision};
+      note_spread(token);
     }
     ++relays_.at({result.relay.connection.index, result.relay.connection.generation}).remaining;
     delivery.token = result.relay;
@@ -191,7 +195,9 @@ void Core::group_publish(uint32_t index, const SharedRef<const Message>& message
 
 /// This shard's own part of a relayed settlement.
 void Core::finish_relay(const Delivered& result) {
-  if (result.stored) {
+  if (result.stored && result.relay.decision != 0) {
+    settle_last_.emplace_back(result.relay, result.matched);
+  } else if (result.stored) {
     owed_.push_back({batch_number_, result.relay, result.matched});
   } else {
     settle_now(result.relay, result.matched);
@@ -234,7 +240,8 @@ bool Core::deliver_from_group(mail::GroupDeliver& from) {
     delivery.extra = Delivery::kExtra | id.index;
   }
   const bool durable = !session->clean && delivery.qos() != Qos::at_most_once;
-  return enqueue(*session, std::move(delivery), Source::group) && durable && keeps();
+  const uint64_t decision = from.token.decision;
+  return enqueue(*session, std::move(delivery), Source::group, decision) && durable && keeps();
 }
 
 /// The session ends: what a group gave it and it has not acknowledged goes back, except QoS 2 that

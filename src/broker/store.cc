@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "broker/core.h"
 
 // What goes to the store, and what waits for it. With a store that keeps nothing, nothing is
@@ -51,8 +53,10 @@ void Core::record_session(Session& session) {
   record_promise(StoreOp::Kind::session_put, session).session = std::move(kept);
 }
 
-/// A message that was queued for a session.
-void Core::record_queued(Session& session, const Delivery& delivery, uint64_t sequence) {
+/// A message that was queued for a session. At QoS 2 it must not be sent before that is safe: after
+/// a crash its packet id would stand for another message, which the client would take for this one.
+void Core::record_queued(Session& session, Delivery& delivery, uint64_t sequence,
+                         uint64_t decision) {
   StoreOp& op = record(StoreOp::Kind::queue_add, session);
   op.message = delivery.message;
   op.sequence = sequence;
@@ -62,17 +66,79 @@ void Core::record_queued(Session& session, const Delivery& delivery, uint64_t se
   } else if (delivery.extra != 0) {
     op.subscription_ids = {delivery.extra};
   }
+  if (delivery.qos() != mqtt::Qos::exactly_once) return;
+  op.decision = decision;
+  delivery.held = 1;
+  const HeldDelivery held{sessions_.id_at(session.timer.owner), delivery.packet_id};
+  if (decision != 0) {
+    undecided_[decision].push_back(held);
+  } else {
+    unsafe_.push_back({batch_number_, held});
+  }
+}
+
+/// All parts of a message that several shards store are settled with the token that this gives;
+/// then the decision is made, and with it safe, `token` is settled.
+AckToken Core::begin_decision(AckToken token, SessionId publisher, mqtt::PacketId id,
+                              uint32_t parts) {
+  const uint64_t decision =
+      setup_.first_decision + decisions_++ * setup_.shards + setup_.shard.value();
+  const auto [relay, facts] = relays_.emplace(Relay{.token = token,
+                                                    .remaining = parts,
+                                                    .decision = decision,
+                                                    .publisher = publisher,
+                                                    .packet_id = id});
+  return {.connection = {relay.index, relay.generation},
+          .shard = setup_.shard,
+          .relay = true,
+          .decision = decision};
+}
+
+/// Another shard stores a part of the message.
+void Core::note_spread(AckToken token) {
+  if (token.decision == 0 || token.shard != setup_.shard) return;
+  relays_.at({token.connection.index, token.connection.generation}).spreads = true;
+}
+
+/// All shards have handed over what they store: it becomes safe before this does, or with it.
+void Core::make_decision(const Relay& relay) {
+  StoreOp& op = batch_ops_.emplace_back();
+  op.kind = StoreOp::Kind::decide;
+  op.decision = relay.decision;
+  Session* publisher = sessions_.find(relay.publisher);
+  if (publisher != nullptr &&
+      std::ranges::find(publisher->received, relay.packet_id) != publisher->received.end()) {
+    record_received(*publisher, relay.packet_id);
+  }
+  owed_.push_back({batch_number_, relay.token, relay.matched, relay.decision, relay.spreads});
+}
+
+void Core::on_decided(uint64_t decision) {
+  const auto waiting = undecided_.extract(decision);
+  if (waiting.empty()) return;
+  for (const HeldDelivery& held : waiting.mapped()) let_go(held);
+}
+
+/// A delivery may be sent. It stands near the end of its queue as a rule.
+void Core::let_go(const HeldDelivery& held) {
+  Session* session = sessions_.find(held.session);
+  if (session == nullptr) return;
+  const auto look_in = [&](Ring<Delivery>& queue) {
+    for (size_t i = queue.size(); i-- > 0;) {
+      if (queue[i].held == 0 || queue[i].packet_id != held.packet_id) continue;
+      queue[i].held = 0;
+      return true;
+    }
+    return false;
+  };
+  if (look_in(session->pending) || look_in(session->waiting)) return mark_dirty(*session);
+  if (session->replays != nullptr) look_in(session->replays->held);
 }
 
 /// Is done with a message of the session's queue.
 void Core::record_done(const Session& session, mqtt::PacketId id) {
   if (!keeps() || session.store_key == 0) return;
   record(StoreOp::Kind::queue_done, session).packet_id = id.value();
-}
-
-/// The same for one that is not the oldest of its id.
-void Core::record_dropped(const Session& session, uint64_t sequence) {
-  record(StoreOp::Kind::queue_dropped, session).sequence = sequence;
 }
 
 /// What is written to `peer` next waits until all that its client is told of is safe; so does what
@@ -102,8 +168,15 @@ void Core::on_committed(uint64_t number) {
   committed_ = number;
   while (!owed_.empty() && owed_.front().batch <= number) {
     const Owed owed = owed_.pop_front();
+    if (owed.decision != 0) {
+      on_decided(owed.decision);
+      for (uint8_t shard = 0; owed.spreads && shard < setup_.shards; ++shard) {
+        if (shard != setup_.shard.value()) send(ShardId(shard), mail::Decided{owed.decision});
+      }
+    }
     settle_now(owed.token, owed.matched);
   }
+  while (!unsafe_.empty() && unsafe_.front().first <= number) let_go(unsafe_.pop_front().second);
   while (!held_.empty() && held_.front().batch <= number) {
     const ConnectionId id = held_.pop_front().connection;
     if (Connection* connection = connections_.find(id)) mark_dirty({id, *connection});

@@ -180,6 +180,7 @@ void Core::write_pubrel(Delivery& delivery, FlushBuffer& buffer) {
 /// buffer.
 bool Core::write_next(Peer peer, Session& session, Ring<Delivery>& queue, FlushBuffer& buffer) {
   Delivery& delivery = queue.front();
+  if (delivery.held != 0) return false;
   const bool acknowledged = delivery.qos() != Qos::at_most_once;
   // [MQTT-2.2.1-4] In a long queue the message that had its id before may be under way still.
   if (acknowledged && inflight_index(session, delivery.packet_id)) return false;

@@ -75,6 +75,7 @@ Server::Server(const Setup& setup, LogSink& log_sink, std::unique_ptr<Persistenc
     if (persistence_ != nullptr) {
       shard.store = persistence_->store.get();
       shard.first_session_key = persistence_->store->next_session_key();
+      shard.first_decision = persistence_->store->next_decision();
     }
     shard.authorizer = setup.authorizer;
     authenticators_.push_back(

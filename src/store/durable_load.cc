@@ -144,10 +144,18 @@ Result<void> DurableState::load_queues(Sessions& sessions) {
     return index_.apply(number, frame);
   });
   if (!done) return done;
+  for (const FrameIndex::Undecided& entry : index_.drop_undecided()) {
+    records_.emplace_back(DoneRecord{entry.session, entry.sequence});
+    records_.emplace_back(DecidedRecord{entry.decision});
+    const auto session = sessions.find(entry.session);
+    // What is queued next may stand in the same frame as the record.
+    if (session != sessions.end()) note(session->second, entry.sequence);
+  }
   for (auto& [key, session] : sessions) {
     const uint32_t sent = session.record.inflight;
-    session.rest.from =
-        index_.sequence_after(key, queue_in_memory_ + (sent == broker::kAnySent ? 0 : sent));
+    // Without a limit this is beyond all numbers.
+    const size_t behind = queue_in_memory_ + (sent == broker::kAnySent ? 0 : sent);
+    session.rest.from = index_.sequence_after(key, behind < queue_in_memory_ ? SIZE_MAX : behind);
   }
   each_frame([&](FrameNumber number, Bytes frame) {
     return queue_living(number, frame, index_, sessions);

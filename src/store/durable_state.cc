@@ -49,12 +49,13 @@ void DurableState::add(StoreOp& op) {
       return change(Kind::erase, Table::subscriptions, subscription_key(op.key, op.text));
     case StoreOp::Kind::queue_add:
       return queue(op);
+    case StoreOp::Kind::decide:
+      records_.emplace_back(DecidedRecord{op.decision});
+      return index_.decide(op.decision);
     case StoreOp::Kind::queue_released:
       return release(op);
     case StoreOp::Kind::queue_done:
       return finish(op);
-    case StoreOp::Kind::queue_dropped:
-      return drop(op);
     case StoreOp::Kind::received_add:
       records_.emplace_back(ReceivedRecord{op.key, op.packet_id});
       return index_.add_received(op.key, op.packet_id);
@@ -112,8 +113,9 @@ void DurableState::queue(StoreOp& op) {
                             .sequence = op.sequence,
                             .qos = static_cast<mqtt::Qos>(op.bits & 3),
                             .retain = (op.bits & 4) != 0,
-                            .subscription_ids = op.subscription_ids});
-  const bool fits = index_.add(op.key, op.sequence, written_again_ + at);
+                            .subscription_ids = op.subscription_ids,
+                            .decision = op.decision});
+  const bool fits = index_.add(op.key, op.sequence, written_again_ + at, op.decision);
   CHECK(fits, "a queue longer than the store can number");
 }
 
@@ -122,11 +124,6 @@ void DurableState::finish(const StoreOp& op) {
   if (!sequence) return;
   index_.finish(op.key, *sequence);
   records_.emplace_back(DoneRecord{op.key, *sequence});
-}
-
-void DurableState::drop(const StoreOp& op) {
-  index_.finish(op.key, op.sequence);
-  records_.emplace_back(DoneRecord{op.key, op.sequence});
 }
 
 void DurableState::release(const StoreOp& op) {

@@ -53,6 +53,9 @@ class DurableState {
   /// Beyond the keys of all sessions that there have ever been.
   [[nodiscard]] broker::SessionKey next_session_key() const { return next_key_; }
 
+  /// The same for decisions.
+  [[nodiscard]] uint64_t next_decision() const { return index_.next_decision(); }
+
   /// Takes a batch into the next commit. Requires: !is_full(), and the last commit() succeeded.
   void add(broker::StoreBatch batch);
 
@@ -104,7 +107,6 @@ class DurableState {
   void erase_session(const broker::StoreOp& op);
   void queue(broker::StoreOp& op);
   void finish(const broker::StoreOp& op);
-  void drop(const broker::StoreOp& op);
   void release(const broker::StoreOp& op);
   uint32_t index_of(const SharedRef<const mqtt::Message>& message);
   void change(Change::Kind kind, Table table, std::string key, std::string value = {});

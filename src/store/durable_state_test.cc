@@ -141,14 +141,7 @@ class Model {
         }
         return;
       }
-      case 5: {
-        if (kept.queue.empty()) return;
-        const auto last = std::prev(kept.queue.end());
-        push(StoreOp::Kind::queue_dropped, key).sequence = last->first;
-        kept.queue.erase(last);
-        return;
-      }
-      case 6:
+      case 5:
         if (kept.queue.empty()) return;
         push(StoreOp::Kind::queue_released, key).packet_id = first_id(kept);
         kept.queue.begin()->second = "released";
@@ -301,6 +294,55 @@ TEST(DurableState, a_key_is_not_used_again) {
   state.load([](const broker::RestoredSession&) {}, [](const SharedRef<const mqtt::Message>&) {})
       .value();
   EXPECT_GT(state.next_session_key(), 5U);
+}
+
+/// Two shards queue one message for a session each; the decision, if any, comes with a third batch.
+void queue_for_two(DurableState& state, bool decides) {
+  const auto shared = message("t", "x");
+  const uint64_t decision = state.next_decision();
+  for (const broker::SessionKey key : {1, 2}) {
+    broker::StoreBatch batch;
+    batch.ops.push_back(op_of(StoreOp::Kind::session_put, key));
+    batch.ops.back().session = std::make_unique<broker::SessionRecord>();
+    batch.ops.push_back(op_of(StoreOp::Kind::queue_add, key));
+    batch.ops.back().message = shared;
+    batch.ops.back().bits = 2;
+    batch.ops.back().decision = decision;
+    state.add(std::move(batch));
+  }
+  state.commit().value();
+  if (!decides) return;
+  broker::StoreBatch batch;
+  batch.ops.push_back(op_of(StoreOp::Kind::decide, 0));
+  batch.ops.back().decision = decision;
+  state.add(std::move(batch));
+  state.commit().value();
+}
+
+TEST(DurableState, what_was_decided_counts_after_a_restart) {
+  FrameStoreInMemory store;
+  DurableState state(store);
+  queue_for_two(state, true);
+  const Found found = restart(store);
+  EXPECT_EQ(found.world.at(1).queue.size(), 1U);
+  EXPECT_EQ(found.world.at(2).queue.size(), 1U);
+}
+
+TEST(DurableState, what_was_not_decided_is_dropped_by_a_restart_for_good) {
+  FrameStoreInMemory store;
+  {
+    DurableState state(store);
+    queue_for_two(state, false);
+  }
+  DurableState state(store);
+  state
+      .load([](const broker::RestoredSession& found) { EXPECT_TRUE(found.queue.empty()); },
+            [](const SharedRef<const mqtt::Message>&) {})
+      .value();
+  EXPECT_GT(state.next_decision(), 1U);
+  state.commit().value();
+  const Found found = restart(store);
+  EXPECT_TRUE(found.world.at(1).queue.empty());
 }
 
 TEST(DurableState, what_is_done_before_it_is_committed_leaves_no_frame) {

@@ -44,6 +44,8 @@ class DurableStore final : public broker::Store {
 
   [[nodiscard]] broker::SessionKey next_session_key() const { return state_.next_session_key(); }
 
+  [[nodiscard]] uint64_t next_decision() const { return state_.next_decision(); }
+
   void start(Callbacks callbacks);
   /// Ends the thread when all that was submitted is safe, or a commit has failed.
   void stop();

@@ -16,13 +16,21 @@ constexpr std::string_view kMagic = "tombo.F";
 constexpr size_t kHeaderSize = kMagic.size() + 1;
 constexpr size_t kChecksumSize = sizeof(uint64_t);
 
-enum Type : uint8_t { message = 1, done = 2, released = 3, received = 4, received_done = 5 };
+enum Type : uint8_t {
+  message = 1,
+  done = 2,
+  released = 3,
+  received = 4,
+  received_done = 5,
+  decided = 6,
+};
 
 // What a queue entry begins with. Bits 0 and 1 are its QoS.
 constexpr uint8_t kQosBits = 0x03;
 constexpr uint8_t kRetain = 0x04;
 constexpr uint8_t kHasIds = 0x08;
-constexpr uint8_t kKnown = 0x0F;
+constexpr uint8_t kHasDecision = 0x10;
+constexpr uint8_t kKnown = 0x1F;
 /// Subscription identifiers of one delivery, more than a session may have subscriptions that match.
 constexpr uint64_t kIdsMax = 1'000'000;
 
@@ -36,6 +44,7 @@ void QueueList::add(const QueueEntry& entry) {
   uint8_t head = mqtt::value(entry.qos);
   if (entry.retain) head |= kRetain;
   if (!entry.subscription_ids.empty()) head |= kHasIds;
+  if (entry.decision != 0) head |= kHasDecision;
   bytes_.push_back(head);
   append_varint(bytes_, zigzag(static_cast<int64_t>(entry.session - last_session_)));
   append_varint(bytes_, entry.sequence);
@@ -43,6 +52,7 @@ void QueueList::add(const QueueEntry& entry) {
     append_varint(bytes_, entry.subscription_ids.size());
     for (const uint32_t id : entry.subscription_ids) append_varint(bytes_, id);
   }
+  if (entry.decision != 0) append_varint(bytes_, entry.decision);
   last_session_ = entry.session;
   ++size_;
 }
@@ -72,12 +82,15 @@ bool QueueReader::next(QueueEntry& entry) {
       ids_.push_back(static_cast<uint32_t>(id));
     }
   }
+  uint64_t decision = 0;
+  if ((head & kHasDecision) != 0 && !read_varint(reader_, decision)) return false;
   last_session_ += static_cast<uint64_t>(unzigzag(step));
   entry = {.session = last_session_,
            .sequence = sequence,
            .qos = static_cast<mqtt::Qos>(head & kQosBits),
            .retain = (head & kRetain) != 0,
-           .subscription_ids = ids_};
+           .subscription_ids = ids_,
+           .decision = decision};
   --left_;
   ok_ = true;
   return true;
@@ -127,6 +140,11 @@ void FrameWriter::add(const ReceivedDoneRecord& record) {
   begin_record(Type::received_done);
   append_varint(bytes_, record.session);
   append_varint(bytes_, record.packet_id);
+}
+
+void FrameWriter::add(const DecidedRecord& record) {
+  begin_record(Type::decided);
+  append_varint(bytes_, record.decision);
 }
 
 Bytes FrameWriter::finish() {
@@ -197,6 +215,10 @@ template <class Second>
   return read_pair(reader, record.session, record.packet_id);
 }
 
+[[nodiscard]] bool read_body(ByteReader& reader, DecidedRecord& record) {
+  return read_varint(reader, record.decision);
+}
+
 template <class Record>
 [[nodiscard]] bool read_record(ByteReader& reader, FrameRecord& record) {
   return read_body(reader, record.emplace<Record>());
@@ -214,6 +236,8 @@ template <class Record>
       return read_record<ReceivedRecord>(reader, record);
     case Type::received_done:
       return read_record<ReceivedDoneRecord>(reader, record);
+    case Type::decided:
+      return read_record<DecidedRecord>(reader, record);
     default:
       return false;
   }

@@ -34,6 +34,7 @@ struct QueueEntry {
   mqtt::Qos qos = mqtt::Qos::at_least_once;
   bool retain = false;  ///< The flag of the delivery.
   std::span<const uint32_t> subscription_ids{};
+  uint64_t decision = 0;  ///< The entry counts only if a DecidedRecord with it follows; 0: always.
 };
 
 /// The queues that a message goes to, encoded.
@@ -84,8 +85,13 @@ struct ReceivedDoneRecord {
   uint16_t packet_id = 0;
 };
 
-using FrameRecord =
-    std::variant<MessageRecord, DoneRecord, ReleasedRecord, ReceivedRecord, ReceivedDoneRecord>;
+/// Entries with this decision count.
+struct DecidedRecord {
+  uint64_t decision = 0;
+};
+
+using FrameRecord = std::variant<MessageRecord, DoneRecord, ReleasedRecord, ReceivedRecord,
+                                 ReceivedDoneRecord, DecidedRecord>;
 
 /// Puts a frame together. Reusable: begin() starts the next one in the same memory.
 class FrameWriter {
@@ -98,6 +104,7 @@ class FrameWriter {
   void add(const ReleasedRecord& record);
   void add(const ReceivedRecord& record);
   void add(const ReceivedDoneRecord& record);
+  void add(const DecidedRecord& record);
 
   [[nodiscard]] bool empty() const { return records_ == 0; }
 

@@ -16,6 +16,8 @@ namespace {
   QueueReader queues(record);
   for (QueueEntry entry; queues.next(entry);) {
     if (!index.lives(entry, place)) continue;
+    // When it is made, that stands behind what is written here.
+    if (!index.is_undecided(entry.decision)) entry.decision = 0;
     list.add(entry);
     moved.emplace_back(entry.session, entry.sequence);
   }

@@ -72,6 +72,8 @@ Result<void> FrameIndex::apply(FrameNumber number, Bytes frame) {
       sensible = release(released->session, released->sequence);
     } else if (const auto* received = std::get_if<ReceivedRecord>(&**record)) {
       add_received(received->session, received->packet_id);
+    } else if (const auto* decided = std::get_if<DecidedRecord>(&**record)) {
+      decide(decided->decision);
     } else if (const auto* received_done = std::get_if<ReceivedDoneRecord>(&**record)) {
       finish_received(received_done->session, received_done->packet_id);
     }
@@ -84,17 +86,35 @@ Result<void> FrameIndex::apply(FrameNumber number, Bytes frame) {
 bool FrameIndex::apply(const MessageRecord& record, uint32_t index) {
   QueueReader queues(record);
   for (QueueEntry entry; queues.next(entry);) {
-    if (!add(entry.session, entry.sequence, index)) return false;
+    if (!add(entry.session, entry.sequence, index, entry.decision)) return false;
   }
   return queues.ok();
 }
 
-bool FrameIndex::add(SessionNumber session, uint64_t sequence, uint32_t index) {
+bool FrameIndex::add(SessionNumber session, uint64_t sequence, uint32_t index, uint64_t decision) {
+  if (decision != 0) undecided_[decision].push_back({session, sequence, decision});
+  last_decision_ = std::max(last_decision_, decision);
   return index < kReleased && put(session, sequence, pack(current_, index));
 }
 
 bool FrameIndex::release(SessionNumber session, uint64_t sequence) {
   return put(session, sequence, pack(current_, kReleased));
+}
+
+void FrameIndex::decide(uint64_t decision) {
+  undecided_.erase(decision);
+  last_decision_ = std::max(last_decision_, decision);
+}
+
+std::vector<FrameIndex::Undecided> FrameIndex::drop_undecided() {
+  std::vector<Undecided> dropped;
+  for (const auto& [decision, entries] : std::exchange(undecided_, {})) {
+    for (const Undecided& entry : entries) {
+      finish(entry.session, entry.sequence);
+      dropped.push_back(entry);
+    }
+  }
+  return dropped;
 }
 
 void FrameIndex::finish(SessionNumber number, uint64_t sequence) {

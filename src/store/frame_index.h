@@ -51,8 +51,11 @@ class FrameIndex {
 
   /// Requires: `number` is beyond all before, or the log is empty.
   void begin_frame(FrameNumber number);
-  /// The entry's message is the one with this index in the frame. False: too far from the others.
-  [[nodiscard]] bool add(SessionNumber session, uint64_t sequence, uint32_t index);
+  /// The entry's message is the one with this index in the frame; `decision` as of QueueEntry.
+  /// False: too far from the others.
+  [[nodiscard]] bool add(SessionNumber session, uint64_t sequence, uint32_t index,
+                         uint64_t decision = 0);
+  void decide(uint64_t decision);
   /// The entry needs its message no more, its id yet. False as above.
   [[nodiscard]] bool release(SessionNumber session, uint64_t sequence);
   void finish(SessionNumber session, uint64_t sequence);
@@ -62,6 +65,20 @@ class FrameIndex {
 
   /// The same for a frame that was written. Error: it is damaged.
   Result<void> apply(FrameNumber number, Bytes frame);
+
+  [[nodiscard]] bool is_undecided(uint64_t decision) const { return undecided_.contains(decision); }
+
+  struct Undecided {
+    SessionNumber session = 0;
+    uint64_t sequence = 0;
+    uint64_t decision = 0;
+  };
+
+  /// Beyond all decisions that the log speaks of. Requires: a restart has read it.
+  [[nodiscard]] uint64_t next_decision() const { return last_decision_ + 1; }
+
+  /// Entries whose decision was never made: nothing is known of them any more.
+  std::vector<Undecided> drop_undecided();
 
   /// The sequence of the oldest entry with this packet id; nullopt: there is none.
   [[nodiscard]] std::optional<uint64_t> find(SessionNumber session, uint16_t packet_id) const;
@@ -136,6 +153,7 @@ class FrameIndex {
   [[nodiscard]] uint64_t packed_at(SessionNumber session, uint64_t sequence) const;
 
   boost::unordered_flat_map<SessionNumber, Session> sessions_;
+  boost::unordered_flat_map<uint64_t, std::vector<Undecided>> undecided_;
   std::deque<FrameState> frames_;
   FrameNumber first_frame_ = 0;  ///< the number of frames_.front()
   FrameNumber current_ = 0;      ///< the one that was begun last
@@ -143,6 +161,7 @@ class FrameIndex {
   uint64_t bytes_ = 0;
   uint64_t live_bytes_ = 0;
   uint64_t small_log_;
+  uint64_t last_decision_ = 0;
 };
 
 }  // namespace tombo::store

@@ -34,6 +34,7 @@ std::vector<std::string> records_of(Bytes frame) {
         line += " " + std::to_string(entry.session) + "/" + std::to_string(entry.sequence) + "q" +
                 std::to_string(mqtt::value(entry.qos)) + (entry.retain ? "r" : "");
         for (const uint32_t id : entry.subscription_ids) line += "," + std::to_string(id);
+        if (entry.decision != 0) line += "?" + std::to_string(entry.decision);
       }
       lines.push_back(line + (queues.ok() ? "" : " broken"));
     } else if (const auto* done = std::get_if<DoneRecord>(&**record)) {
@@ -45,6 +46,8 @@ std::vector<std::string> records_of(Bytes frame) {
     } else if (const auto* received = std::get_if<ReceivedRecord>(&**record)) {
       lines.push_back("received " + std::to_string(received->session) + " " +
                       std::to_string(received->packet_id));
+    } else if (const auto* decided = std::get_if<DecidedRecord>(&**record)) {
+      lines.push_back("decided " + std::to_string(decided->decision));
     } else if (const auto* received_done = std::get_if<ReceivedDoneRecord>(&**record)) {
       lines.push_back("received done " + std::to_string(received_done->session) + " " +
                       std::to_string(received_done->packet_id));
@@ -59,7 +62,7 @@ TEST(Frame, gives_back_what_was_written) {
   const std::vector<uint32_t> ids{7, 268'435'455};
   queues.add({.session = 900, .sequence = 1, .qos = mqtt::Qos::exactly_once, .retain = true});
   queues.add({.session = 3, .sequence = UINT64_MAX, .subscription_ids = ids});
-  queues.add({.session = UINT64_MAX, .sequence = 0});
+  queues.add({.session = UINT64_MAX, .sequence = 0, .decision = 300});
   EXPECT_EQ(writer.add(message("a/b", "x"), queues), 0U);
   queues.clear();
   queues.add({.session = 1, .sequence = 2});
@@ -68,11 +71,13 @@ TEST(Frame, gives_back_what_was_written) {
   writer.add(ReleasedRecord{3, 4});
   writer.add(ReceivedRecord{5, 65'535});
   writer.add(ReceivedDoneRecord{5, 1});
-  EXPECT_EQ(records_of(writer.finish()),
-            (std::vector<std::string>{"a/b=x for 900/1q2r 3/18446744073709551615q1,7,268435455 "
-                                      "18446744073709551615/0q1",
-                                      "c= for 1/2q1", "done 1/2", "released 3/4",
-                                      "received 5 65535", "received done 5 1"}));
+  writer.add(DecidedRecord{UINT64_MAX});
+  EXPECT_EQ(
+      records_of(writer.finish()),
+      (std::vector<std::string>{"a/b=x for 900/1q2r 3/18446744073709551615q1,7,268435455 "
+                                "18446744073709551615/0q1?300",
+                                "c= for 1/2q1", "done 1/2", "released 3/4", "received 5 65535",
+                                "received done 5 1", "decided 18446744073709551615"}));
 }
 
 TEST(Frame, keeps_all_of_a_message) {

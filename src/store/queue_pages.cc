@@ -40,6 +40,7 @@ Result<broker::QueuePage> QueuePages::read(const broker::QueueRead& wanted, size
         is_there = queues.next(entry);
       }
       if (!is_there) return Error{"damaged: a message has lost a queue that it was in"};
+      if (index_.is_undecided(entry.decision)) return page;
       page.entries.push_back(entry_of(entry, message_of(*record)));
     }
   }

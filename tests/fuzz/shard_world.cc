@@ -43,7 +43,8 @@ void BatchStore::submit(broker::StoreBatch batch) {
 
 void BatchStore::apply(const StoreOp& op) {
   using Kind = StoreOp::Kind;
-  const bool of_session = op.kind != Kind::retained_set && op.kind != Kind::retained_delete;
+  const bool of_session =
+      op.kind != Kind::retained_set && op.kind != Kind::retained_delete && op.kind != Kind::decide;
   CHECK(!of_session || op.kind == Kind::session_put || sessions_.contains(op.key),
         "of a session that is not stored");
   const auto is_of_key = [&op](const auto& entry) { return entry.first == op.key; };
@@ -73,21 +74,16 @@ void BatchStore::apply(const StoreOp& op) {
       queued_.erase(found);
       return;
     }
-    case Kind::queue_dropped: {
-      const auto found = queued_.find({op.key, broker::packet_id_of(op.sequence).value()});
-      CHECK(found != queued_.end(), "dropped what was not queued");
-      queued_.erase(found);
-      return;
-    }
     case Kind::received_add:
       received_.emplace(op.key, op.packet_id);
       return;
-    case Kind::received_delete: {
-      const auto found = received_.find({op.key, op.packet_id});
-      CHECK(found != received_.end(), "done with what was not received");
-      received_.erase(found);
+    case Kind::received_delete:
+      // Perhaps of one that was released before it was acknowledged, and so never recorded.
+      received_.erase({op.key, op.packet_id});
       return;
-    }
+    case Kind::decide:
+      CHECK(op.decision != 0);
+      return;
     case Kind::retained_set:
       retained_.emplace(op.message->topic());
       return;

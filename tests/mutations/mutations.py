@@ -15,13 +15,13 @@ BUGS = [
      "  const uint64_t others = mask & ~self;\n",
      "  const uint64_t others = mask & ~self & ~(uint64_t{1} << (setup_.shards - 1));\n"),
     ("ack-before-settle", B + "router.cc",
-     "  if (result.relay) return;  // answered when the members' shards have\n  if (result.stored) {\n",
-     "  if (result.relay) return;  // answered when the members' shards have\n"
-     "  if (result.stored && token.shard != setup_.shard) {\n"),
+     "  if (result.stored) {\n    owed_.push_back({batch_number_, token, result.matched});\n",
+     "  if (result.stored && token.shard != setup_.shard) {\n"
+     "    owed_.push_back({batch_number_, token, result.matched});\n"),
     ("qos2-id-forgotten", B + "on_publish.cc",
-     "  if (packet.qos == Qos::exactly_once) remember_received(session, packet.packet_id);\n",
+     "  if (packet.qos == Qos::exactly_once) session.received.push_back(packet.packet_id);\n",
      "  if (packet.qos == Qos::exactly_once && session.received.size() < 4) {\n"
-     "    remember_received(session, packet.packet_id);\n  }\n"),
+     "    session.received.push_back(packet.packet_id);\n  }\n"),
     ("retain-behind-publish", B + "router.cc",
      "      output_.first_mails[keeper.value()].push_back(mail::Retain{message, token, mask});\n",
      "      output_.mails[keeper.value()].emplace_back(mail::Retain{message, token, mask});\n"),
@@ -95,7 +95,8 @@ OFF_BY_ONE = [
     ("session-alias-bound", B + "on_publish.cc",
      "*alias > peer.connection.alias_maximum_in)", "*alias > peer.connection.alias_maximum_in + 1U)"),
     ("router-remaining", B + "router.cc",
-     "std::popcount(mask) + (message->retain() ? 1 : 0));", "std::popcount(mask));"),
+     "static_cast<uint32_t>(std::popcount(mask)) + (message->retain() ? 1 : 0);",
+     "static_cast<uint32_t>(std::popcount(mask));"),
     ("router-highest-qos", B + "router.cc",
      "std::max(match.options & 3, subscriber.options & 3)",
      "std::min(match.options & 3, subscriber.options & 3)"),

@@ -54,12 +54,12 @@ std::string_view name_of(StoreOp::Kind kind) {
       return "subscription_delete";
     case StoreOp::Kind::queue_add:
       return "queue_add";
+    case StoreOp::Kind::decide:
+      return "decide";
     case StoreOp::Kind::queue_released:
       return "queue_released";
     case StoreOp::Kind::queue_done:
       return "queue_done";
-    case StoreOp::Kind::queue_dropped:
-      return "queue_dropped";
     case StoreOp::Kind::received_add:
       return "received_add";
     case StoreOp::Kind::received_delete:
@@ -83,6 +83,7 @@ std::string describe(const broker::Mail& mail) {
           [](const mail::Settled& m) {
             return fmt::format("Settled, {}", m.matched ? "matched" : "nobody");
           },
+          [](const mail::Decided&) { return std::string("Decided"); },
           [](const mail::Credit& m) { return fmt::format("Credit {} bytes", m.bytes); },
           [](const mail::Retain& m) {
             return fmt::format("Retain {}{}", text_of(*m.message), waits(m.token));
@@ -151,6 +152,7 @@ std::string describe(const broker::StoreBatch& batch) {
         break;
       case StoreOp::Kind::queue_add:
         out += fmt::format(" #{} q{} r{}", op.sequence, op.bits & 3, op.bits >> 2 & 1);
+        if (op.decision != 0) out += " undecided";
         break;
       case StoreOp::Kind::queue_released:
       case StoreOp::Kind::queue_done:
@@ -158,9 +160,7 @@ std::string describe(const broker::StoreBatch& batch) {
       case StoreOp::Kind::received_delete:
         out += fmt::format(" m{}", op.packet_id);
         break;
-      case StoreOp::Kind::queue_dropped:
-        out += fmt::format(" #{}", op.sequence);
-        break;
+      case StoreOp::Kind::decide:
       case StoreOp::Kind::session_delete:
       case StoreOp::Kind::subscription_delete:
       case StoreOp::Kind::retained_set:

@@ -73,9 +73,9 @@ void Disk::apply(unsigned shard, const StoreOp& op) {
     case Kind::retained_delete:
       retained_.erase(op.text);
       break;
+    case Kind::decide:
     case Kind::queue_released:
     case Kind::queue_done:
-    case Kind::queue_dropped:
     case Kind::received_add:
     case Kind::received_delete:
       break;

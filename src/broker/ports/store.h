@@ -76,10 +76,11 @@ struct QueueRead {
   SessionKey key = 0;
   SessionId reader;    ///< in the answer
   uint64_t from = 0;   ///< the first sequence that is wanted
-  uint32_t count = 0;  ///< messages at most; there may be fewer, but one if there is any
+  uint32_t count = 0;  ///< messages at most; there may be fewer
 };
 
 /// The answer: messages in their order, all that there are from the first wanted to the last given.
+/// None: a decision (StoreOp::decision) on the first is still to be made, ask again.
 struct QueuePage {
   SessionKey key = 0;
   SessionId reader;
@@ -93,14 +94,16 @@ struct StoreOp {
     session_delete,       ///< key
     subscription_put,     ///< key, text = filter, number = subscription id, bits = options byte
     subscription_delete,  ///< key, text = filter
-    queue_add,            ///< key, sequence, message, bits = QoS and retain flag, subscription_ids
-    queue_released,       ///< key, packet_id: PUBREC has come, only the id is needed yet
-    queue_done,           ///< key, packet_id: of the oldest entry that has it
-    queue_dropped,        ///< key, sequence
-    received_add,         ///< key, packet_id: a QoS 2 id that must not be routed again
-    received_delete,      ///< key, packet_id
-    retained_set,         ///< message
-    retained_delete,      ///< text = topic
+    /// key, sequence, message, bits = QoS and retain flag, subscription_ids, decision; with a
+    /// decision it counts only if that is made
+    queue_add,
+    decide,           ///< decision
+    queue_released,   ///< key, packet_id: PUBREC has come, only the id is needed yet
+    queue_done,       ///< key, packet_id: of the oldest entry that has it
+    received_add,     ///< key, packet_id: a QoS 2 id that must not be routed again
+    received_delete,  ///< key, packet_id
+    retained_set,     ///< message
+    retained_delete,  ///< text = topic
   };
   Kind kind{};
   uint8_t bits = 0;
@@ -108,6 +111,7 @@ struct StoreOp {
   uint32_t number = 0;
   SessionKey key = 0;
   uint64_t sequence = 0;
+  uint64_t decision = 0;  ///< 0: none
   SharedRef<const mqtt::Message> message;
   std::string text{};
   std::unique_ptr<SessionRecord> session{};
@@ -131,6 +135,7 @@ class Store {
   [[nodiscard]] virtual bool keeps() const = 0;
   /// Takes a batch; never blocks. When it is safe, Committed{number} mail goes to its shard, and
   /// later a QueuePage for each of its reads.
+  /// Batches become safe in the order in which they were submitted, those of all shards together.
   virtual void submit(StoreBatch batch) = 0;
 };
 
