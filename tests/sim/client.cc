@@ -20,6 +20,7 @@ using mqtt::Version;
 
 namespace {
 
+constexpr Duration kWillDelay(5000);
 constexpr uint32_t kExpiryNever = 0xFFFF'FFFF;
 /// What a v3 client, or one before CONNACK, sends without an answer.
 constexpr size_t kQuotaOfItsOwn = 15;
@@ -44,6 +45,7 @@ void Client::connect(const ConnectPlan& plan, Random& random) {
     end_connection(PendingWill::Fate::unknown);
   }
   for (PendingWill& will : wills_) will.fate = PendingWill::Fate::unknown;
+  ends_soon_ = false;
   if (last_without_session_ != nullptr && last_without_session_->ended) present_ = false;
   last_without_session_ = nullptr;
   plan_ = plan;
@@ -112,7 +114,8 @@ const Publication& Client::leave_will(Random& random) {
   will.qos = static_cast<Qos>(random.below(3));
   will.retain = random.one_in(4);
   will.is_will = true;
-  will_delay_ = plan_.version == Version::v5 && random.one_in(2) ? 5 : 0;
+  constexpr auto kSeconds = std::chrono::duration_cast<std::chrono::seconds>(kWillDelay).count();
+  will_delay_ = plan_.version == Version::v5 && random.one_in(2) ? kSeconds : 0;
   will_ = oracle_.publish(std::move(will));
   return oracle_.publication(*will_);
 }
@@ -121,7 +124,12 @@ void Client::end_connection(PendingWill::Fate fate) {
   if (will_) {
     // Whether and when it was published is not known if the broker ended the connection before.
     if (!accepted_ || socket_->ended) fate = PendingWill::Fate::unknown;
-    wills_.push_back({socket_, *will_, oracle_.step(), fate});
+    wills_.push_back({.socket = socket_,
+                      .number = *will_,
+                      .since = oracle_.step(),
+                      .fate = fate,
+                      .is_kept = accepted_ && plan_.expiry != 0,
+                      .at = network_->now().time});
   }
   will_.reset();
   // A CONNECT without an answer may have had its effect or not.
@@ -133,6 +141,7 @@ void Client::end_connection(PendingWill::Fate fate) {
   }
   unanswered_connect_ = accepted_ ? nullptr : socket_;
   if (accepted_ && plan_.expiry == 0) last_without_session_ = socket_;
+  ends_soon_ = accepted_ && plan_.expiry == kExpiryShort;
   socket_ = nullptr;
   accepted_ = false;
   in_.clear();
@@ -183,26 +192,58 @@ void Client::drop(bool reset) {
   end_connection(fate_when_lost());
 }
 
-void Client::broker_died() {
-  wills_.clear();
-  will_.reset();
-  if (is_open()) end_connection(PendingWill::Fate::unknown);
-  wills_.clear();
-  outgoing_.clear();
-  received_.clear();
-  is_durable_ = false;
+void Client::broker_died(bool at_rest) {
+  if (last_without_session_ != nullptr || (accepted_ && plan_.expiry == 0)) present_ = false;
+  ends_soon_ = ends_soon_ && at_rest;
+  if (has_ended_ && !at_rest) present_.reset();
+  if (is_open()) {
+    end_connection(fate_when_lost());
+    ends_soon_ = false;
+  }
   last_without_session_ = nullptr;
   unanswered_connect_ = nullptr;
-  present_ = false;
+  std::erase_if(wills_, [&](PendingWill& will) {
+    // The start before this one may have published it.
+    if (will.socket == nullptr && !at_rest) return true;
+    const bool is_seen = will.socket == nullptr || will.socket->ended;
+    switch (will.fate) {
+      case PendingWill::Fate::due:
+        if (is_seen && at_rest) oracle_.will_is_due(will.number, will.since);
+        if (is_seen || !will.is_kept) return true;
+        break;
+      case PendingWill::Fate::delayed:
+        // Of one that may have been published nobody can say whether that was safe.
+        if (!at_rest && network_->now().time >= will.at + kWillDelay) return true;
+        break;
+      case PendingWill::Fate::cancelled:
+      case PendingWill::Fate::unknown:
+        return true;
+    }
+    will.socket = nullptr;
+    return false;
+  });
+  if (at_rest) return;
+  for (const uint32_t number : std::exchange(cancelled_, {})) oracle_.will_is_doubtful(number);
+}
+
+void Client::broker_started(Duration later) {
+  if (ends_soon_ && later > std::chrono::seconds(kExpiryShort)) {
+    present_ = false;
+    has_ended_ = true;
+  }
+  ends_soon_ = false;
 }
 
 void Client::settle_wills(bool delay_is_over) {
   std::erase_if(wills_, [this, delay_is_over](const PendingWill& will) {
-    if (!will.socket->ended) return false;
+    if (will.socket != nullptr && !will.socket->ended) return false;
     if (will.fate == PendingWill::Fate::delayed && !delay_is_over) return false;
     switch (will.fate) {
       case PendingWill::Fate::cancelled:
-        if (will.socket->to_broker.empty()) oracle_.will_is_cancelled(will.number);
+        if (will.socket != nullptr && will.socket->to_broker.empty()) {
+          oracle_.will_is_cancelled(will.number);
+          cancelled_.push_back(will.number);
+        }
         break;
       case PendingWill::Fate::due:
       case PendingWill::Fate::delayed:

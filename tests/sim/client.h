@@ -19,6 +19,8 @@ namespace tombo::sim {
 
 /// A session with at least this expiry interval outlives a world.
 inline constexpr uint32_t kExpiryLong = 1'000'000;
+/// One that ends soon.
+inline constexpr uint32_t kExpiryShort = 10;
 /// The topic aliases that a client takes, when it takes any.
 inline constexpr uint32_t kAliasMaximum = 5;
 
@@ -61,8 +63,10 @@ class Client {
 
   /// Reads up to `count` bytes and answers. True when it read anything or noticed an end.
   bool poll(size_t count);
-  /// The broker was killed.
-  void broker_died();
+  /// The broker was killed. `at_rest`: when all that had happened was safe.
+  void broker_died(bool at_rest);
+  /// It runs again, so much later by the wall clock.
+  void broker_started(Duration later);
   /// Tells the oracle of wills that have had their time.
   void settle_wills(bool delay_is_over);
 
@@ -113,10 +117,12 @@ class Client {
 
   /// A will of a connection that ended.
   struct PendingWill {
-    Socket* socket = nullptr;
+    Socket* socket = nullptr;  ///< null: the broker has died since
     uint32_t number = 0;
     Step since = 0;
     enum class Fate : uint8_t { due, delayed, cancelled, unknown } fate{};
+    bool is_kept = false;  ///< its session outlives the broker
+    Time at{};
   };
 
   void send(const std::vector<uint8_t>& bytes);
@@ -152,8 +158,10 @@ class Client {
   std::optional<uint32_t> generation_;
   std::vector<uint32_t> maybe_;  ///< sessions that a CONNECT without an answer may have ended
   bool is_durable_ = false;
-  std::optional<bool> present_ = false;     ///< what CONNACK must say; nullopt: either
-  Socket* unanswered_connect_ = nullptr;    ///< a connection that ended before CONNACK
+  std::optional<bool> present_ = false;   ///< what CONNACK must say; nullopt: either
+  bool ends_soon_ = false;                ///< its session is without a connection, for kExpiryShort
+  bool has_ended_ = false;                ///< it did so, and perhaps that is not safe
+  Socket* unanswered_connect_ = nullptr;  ///< a connection that ended before CONNACK
   Socket* last_without_session_ = nullptr;  ///< a connection whose session ends with it
   std::vector<Outgoing> outgoing_;
   std::set<uint16_t> received_;  ///< QoS 2 ids not released
@@ -181,6 +189,7 @@ class Client {
   bool lazy_ = false;
 
   std::vector<PendingWill> wills_;
+  std::vector<uint32_t> cancelled_;  ///< wills that the disk may still have
   std::map<std::string, std::string> retained_;
 };
 

@@ -91,6 +91,8 @@ void Client::on_connack(const mqtt::Frame& frame) {
   const bool present = plan_.version == Version::v3_1 ? present_.value_or(packet.session_present)
                                                       : packet.session_present;
   accepted_ = true;
+  cancelled_.clear();
+  has_ended_ = false;
   is_durable_ = plan_.expiry >= kExpiryLong;
   present_ = is_durable_ ? std::optional<bool>(true) : std::nullopt;
   send_quota_ = packet.properties.number(PropertyId::receive_maximum).value_or(65'535);

@@ -1,96 +1,264 @@
 #include "sim/disk.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include <fmt/core.h>
 
 #include "base/bytes.h"
+#include "store/frame.h"
 
 namespace tombo::sim {
 
-using broker::StoreOp;
+using store::Change;
+using store::Commit;
+using store::FrameNumber;
+using store::FrameStoreInMemory;
+using store::Table;
+
+namespace {
+
+/// One in so many crashes in the middle of a write leaves it whole, and as many lose it.
+constexpr uint64_t kOutcomes = 3;
+
+/// What stands there when only a part of a value was written.
+std::string tear(std::string value, Random& random) {
+  const size_t at = random.below(value.size());
+  switch (random.below(3)) {
+    case 0:
+      value.resize(at);
+      break;
+    case 1:
+      // A block that was never written reads as zeros.
+      std::fill(value.begin() + static_cast<ptrdiff_t>(at), value.end(), '\0');
+      break;
+    default:
+      value[at] = static_cast<char>(value[at] ^ static_cast<char>(1U << random.below(8)));
+      break;
+  }
+  return value;
+}
+
+void copy(FrameStoreInMemory& from, FrameStoreInMemory& to) {
+  Commit tables;
+  for (size_t i = 0; i < store::kTables; ++i) {
+    const auto table = static_cast<Table>(i);
+    static_cast<void>(from.scan(table, [&](std::string_view key, std::string_view value) {
+      tables.changes.push_back({Change::Kind::put, table, std::string(key), std::string(value)});
+      return true;
+    }));
+  }
+  static_cast<void>(to.commit(tables));
+  static_cast<void>(from.scan_frames([&](FrameNumber number, std::string_view bytes) {
+    Commit frame;
+    frame.frame = number;
+    frame.frame_bytes = as_bytes(bytes);
+    static_cast<void>(to.commit(frame));
+    return true;
+  }));
+}
+
+}  // namespace
+
+/// What the process sees, and what a crash would leave. A commit is atomic as RocksDB's are: a
+/// batch of which a part is missing is found by its checksum. Here that of the frame has to do.
+class Disk::Frames final : public store::FrameStore {
+ public:
+  Result<void> commit(const Commit& commit) override {
+    written_ = commit;
+    bytes_ = as_text(commit.frame_bytes);
+    written_.frame_bytes = as_bytes(bytes_);
+    if (commit.frame != 0 && seen_->read(commit.frame)) {
+      return Error{fmt::format("frame {} is written a second time", commit.frame)};
+    }
+    return seen_->commit(written_);
+  }
+
+  Result<std::string> read(FrameNumber number) override { return seen_->read(number); }
+
+  Result<void> scan_frames(
+      const std::function<bool(FrameNumber, std::string_view)>& each) override {
+    return seen_->scan_frames(each);
+  }
+
+  Result<void> scan(Table table,
+                    const std::function<bool(std::string_view, std::string_view)>& each) override {
+    return seen_->scan(table, each);
+  }
+
+  /// A commit of nothing is not written.
+  void sync() {
+    static_cast<void>(safe_.commit(written_));
+    written_.clear();
+    bytes_.clear();
+  }
+
+  /// `written`: the last commit is not synced.
+  void crash(bool written, Random& random) {
+    if (written) {
+      switch (random.below(kOutcomes)) {
+        case 0:
+          sync();
+          break;
+        case 1:
+          break;
+        default:
+          keep_part(random);
+          break;
+      }
+    }
+    written_.clear();
+    bytes_.clear();
+    seen_ = std::make_unique<FrameStoreInMemory>();
+    copy(safe_, *seen_);
+  }
+
+  /// A copy with a frame that is damaged; null: there is no frame.
+  std::unique_ptr<FrameStoreInMemory> damaged(Random& random) {
+    if (safe_.frames() == 0) return nullptr;
+    auto damaged = std::make_unique<FrameStoreInMemory>();
+    copy(safe_, *damaged);
+    uint64_t left = random.below(safe_.frames());
+    static_cast<void>(safe_.scan_frames([&](FrameNumber number, std::string_view bytes) {
+      if (left-- != 0) return true;
+      std::string value = tear(std::string(bytes), random);
+      // Zeros where there were zeros are no damage.
+      if (value == bytes) value.front() = '\0';
+      Commit commit;
+      commit.frame = number;
+      commit.frame_bytes = as_bytes(value);
+      static_cast<void>(damaged->commit(commit));
+      return false;
+    }));
+    return damaged;
+  }
+
+  [[nodiscard]] size_t count() const { return safe_.frames(); }
+
+ private:
+  void keep_part(Random& random) {
+    if (bytes_.empty() || written_.frame == 0) return;
+    const std::string torn = tear(bytes_, random);
+    if (torn == bytes_ || !store::FrameReader::open(as_bytes(torn))) return;
+    written_.frame_bytes = as_bytes(torn);
+    sync();
+  }
+
+  std::unique_ptr<FrameStoreInMemory> seen_ = std::make_unique<FrameStoreInMemory>();
+  FrameStoreInMemory safe_;
+  Commit written_;     // The last one.
+  std::string bytes_;  // Of its frame.
+};
+
+Disk::Disk(bool keeps, uint64_t small_log)
+    : keeps_(keeps), small_log_(small_log), frames_(std::make_unique<Frames>()) {}
+
+Disk::~Disk() = default;
 
 void Disk::submit(broker::StoreBatch batch) {
   const unsigned shard = batch.shard.value();
-  taken_.resize(waiting_.size());
+  if (taken_.size() <= shard) taken_.resize(shard + 1);
   if (batch.number != ++taken_[shard]) {
     nonsense_ =
         fmt::format("shard {} gives batch {} after {}", shard, batch.number, taken_[shard] - 1);
   }
-  waiting_[shard].push_back(std::move(batch));
+  waiting_.push_back(std::move(batch));
 }
 
-std::vector<unsigned> Disk::unsynced() const {
-  std::vector<unsigned> found;
-  for (unsigned shard = 0; shard < waiting_.size(); ++shard) {
-    if (!waiting_[shard].empty()) found.push_back(shard);
+Disk::Safe Disk::step(Random& random) {
+  if (written_) return sync();
+  gather(random);
+  return {};
+}
+
+/// What waits, or a part of it, goes into a commit, which is written.
+void Disk::gather(Random& random) {
+  for (uint64_t count = 1 + random.below(waiting_.size()); count > 0 && !state_->is_full();
+       --count) {
+    broker::StoreBatch batch = std::move(waiting_.front());
+    waiting_.pop_front();
+    const unsigned shard = batch.shard.value();
+    if (newest_.size() <= shard) newest_.resize(shard + 1);
+    newest_[shard] = batch.number;
+    state_->add(std::move(batch));
   }
-  return found;
-}
-
-uint64_t Disk::sync(unsigned shard, Random& random) {
-  std::deque<broker::StoreBatch>& waiting = waiting_[shard];
-  uint64_t number = 0;
-  for (uint64_t count = 1 + random.below(waiting.size()); count > 0; --count) {
-    for (const StoreOp& op : waiting.front().ops) apply(shard, op);
-    number = waiting.front().number;
-    waiting.pop_front();
-  }
-  return number;
-}
-
-void Disk::crash() {
-  for (auto& waiting : waiting_) waiting.clear();
-}
-
-void Disk::apply(unsigned shard, const StoreOp& op) {
-  using Kind = StoreOp::Kind;
-  const Key key{shard, op.key};
-  const bool needs_session = op.kind == Kind::subscription_put || op.kind == Kind::queue_add ||
-                             op.kind == Kind::received_add;
-  if (needs_session && !sessions_.contains(key)) {
-    nonsense_ = fmt::format("a record of kind {} for a session that is not there",
-                            static_cast<int>(op.kind));
+  if (const Result<void> done = state_->commit(); !done) {
+    nonsense_ = done.error().text;
+    is_down_ = true;
     return;
   }
-  switch (op.kind) {
-    case Kind::session_put:
-      sessions_[key].client_id = op.session->client_id;
-      break;
-    case Kind::session_delete:
-      sessions_.erase(key);
-      break;
-    case Kind::subscription_put:
-      sessions_[key].filters.insert(op.text);
-      break;
-    case Kind::subscription_delete:
-      if (sessions_.contains(key)) sessions_[key].filters.erase(op.text);
-      break;
-    case Kind::queue_add:
-      sessions_[key].queued.insert(std::string(as_text(op.message->payload())));
-      break;
-    case Kind::retained_set:
-      retained_[std::string(op.message->topic())] = std::string(as_text(op.message->payload()));
-      break;
-    case Kind::retained_delete:
-      retained_.erase(op.text);
-      break;
-    case Kind::decide:
-    case Kind::queue_released:
-    case Kind::queue_done:
-    case Kind::received_add:
-    case Kind::received_delete:
-      break;
-  }
+  written_ = true;
 }
 
-std::map<std::string, const SessionOnDisk*> Disk::sessions() const {
-  std::map<std::string, const SessionOnDisk*> found;
-  for (const auto& [key, session] : sessions_) found[session.client_id] = &session;
+Disk::Safe Disk::sync() {
+  ++syncs_;
+  if (syncs_left_ != 0 && --syncs_left_ == 0) {
+    // Nobody knows what is there now.
+    is_down_ = true;
+    return {};
+  }
+  frames_->sync();
+  written_ = false;
+  if (const Result<void> done = state_->clean(); !done) nonsense_ = done.error().text;
+  Safe safe;
+  for (unsigned shard = 0; shard < newest_.size(); ++shard) {
+    const uint64_t number = std::exchange(newest_[shard], 0);
+    if (number != 0) safe.emplace_back(shard, number);
+  }
+  return safe;
+}
+
+void Disk::crash(Random& random) {
+  frames_->crash(written_, random);
+  written_ = false;
+  is_down_ = false;
+  syncs_left_ = 0;
+  waiting_.clear();
+  taken_.clear();
+  newest_.clear();
+}
+
+Result<Found> Disk::load() {
+  state_ = std::make_unique<store::DurableState>(
+      *frames_, store::DurableState::Limits{.small_log = small_log_});
+  Found found;
+  const Result<void> loaded = state_->load(
+      [&found](broker::RestoredSession session) { found.sessions.push_back(std::move(session)); },
+      [&found](SharedRef<const mqtt::Message> message) {
+        found.retained.push_back(std::move(message));
+      });
+  if (!loaded) return loaded.error();
+  found.next_session_key = state_->next_session_key();
+  found.next_decision = state_->next_decision();
   return found;
 }
 
-const std::string* Disk::retained(const std::string& topic) const {
-  const auto found = retained_.find(topic);
-  return found == retained_.end() ? nullptr : &found->second;
+std::string Disk::read_damaged(Random& random) {
+  const std::unique_ptr<FrameStoreInMemory> damaged = frames_->damaged(random);
+  if (damaged == nullptr) return {};
+  store::DurableState state(*damaged);
+  const Result<void> loaded = state.load([](const broker::RestoredSession&) {},
+                                         [](const SharedRef<const mqtt::Message>&) {});
+  return loaded ? "a damaged frame is read as if it were good" : std::string();
+}
+
+std::string Disk::leftovers() {
+  constexpr std::array kNames = {"session", "subscription", "retained message"};
+  std::string first;
+  for (size_t i = 0; i < store::kTables; ++i) {
+    static_cast<void>(
+        frames_->scan(static_cast<Table>(i), [&](std::string_view key, std::string_view /*value*/) {
+          // Which numbers of sessions were used stays.
+          const bool is_number = i == 0 && key == std::string_view("\0\0\0\0\0\0\0\0", 8);
+          if (!is_number) first = fmt::format("a {} is left on the disk", kNames.at(i));
+          return first.empty();
+        }));
+  }
+  if (first.empty() && state_->index().front()) {
+    first = fmt::format("frame {} is still needed", *state_->index().front());
+  }
+  return first;
 }
 
 }  // namespace tombo::sim

@@ -2,60 +2,89 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
-#include <set>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/random.h"
+#include "base/result.h"
 #include "broker/ports/store.h"
+#include "store/durable_state.h"
+#include "store/frame_store_in_memory.h"
 
 namespace tombo::sim {
 
-/// What a session has on the disk.
-struct SessionOnDisk {
-  std::string client_id;
-  std::set<std::string> filters;
-  std::set<std::string> queued;  ///< payloads of all messages that were ever queued for it
+/// What a broker finds when it starts.
+struct Found {
+  std::vector<broker::RestoredSession> sessions;
+  std::vector<SharedRef<const mqtt::Message>> retained;
+  broker::SessionKey next_session_key = 1;
+  uint64_t next_decision = 1;
 };
 
-/// A store in memory that forgets what was not synced when it crashes. Batches of one shard become
-/// safe in their order; those of different shards in any.
+/// The product's frames over a disk that forgets what was not synced. Takes the part of
+/// store/durable_store.cc, whose thread it cuts into steps: gather batches and write them, sync,
+/// tell. The process may die between any two of them.
 class Disk final : public broker::Store {
  public:
-  Disk(bool keeps, unsigned shards) : keeps_(keeps), waiting_(shards) {}
+  /// `small_log`: from this size on the log is cleaned, in bytes.
+  Disk(bool keeps, uint64_t small_log);
+  Disk(const Disk&) = delete;
+  Disk& operator=(const Disk&) = delete;
+  ~Disk() override;
 
   [[nodiscard]] bool keeps() const override { return keeps_; }
 
   void submit(broker::StoreBatch batch) override;
 
-  /// Shards that have batches which are not safe yet.
-  [[nodiscard]] std::vector<unsigned> unsynced() const;
-  /// Makes at least one batch of the shard safe, perhaps more; returns the last one's number.
-  uint64_t sync(unsigned shard, Random& random);
-  /// The power goes: what is not safe is gone.
-  void crash();
+  /// Is there something to write or to sync?
+  [[nodiscard]] bool has_work() const { return !is_down_ && (written_ || !waiting_.empty()); }
 
-  /// What is safe, by client id.
-  [[nodiscard]] std::map<std::string, const SessionOnDisk*> sessions() const;
+  /// Batches that are safe, with all of the same shard before: what the broker may be told.
+  using Safe = std::vector<std::pair<unsigned, uint64_t>>;
+  /// The next step of the committer. Nobody is told of a commit before its sync.
+  Safe step(Random& random);
 
-  /// The payload of a safe retained message; null: none.
-  [[nodiscard]] const std::string* retained(const std::string& topic) const;
+  /// The sync after the next `count - 1` fails, and with it the process; 0: none does.
+  void fail_sync(uint64_t count) { syncs_left_ = count; }
+
+  /// A write or a sync failed: the process may not go on.
+  [[nodiscard]] bool is_down() const { return is_down_; }
+
+  [[nodiscard]] uint64_t syncs() const { return syncs_; }
+
+  /// The power goes. What was written and not synced survives, is lost, or survives in part.
+  void crash(Random& random);
+  /// Reads everything, as a start does. Error: it says that it is damaged.
+  Result<Found> load();
+  /// Damages a frame of a copy, and reads that. Empty, or what was read as if it were good.
+  [[nodiscard]] std::string read_damaged(Random& random);
 
   /// What was written and makes no sense: empty, or the reason.
   [[nodiscard]] const std::string& nonsense() const { return nonsense_; }
 
- private:
-  void apply(unsigned shard, const broker::StoreOp& op);
+  /// What is left: empty, or the first thing found.
+  [[nodiscard]] std::string leftovers();
 
-  using Key = std::pair<unsigned, broker::SessionKey>;
+ private:
+  class Frames;
+
+  void gather(Random& random);
+  Safe sync();
 
   bool keeps_;
-  std::vector<std::deque<broker::StoreBatch>> waiting_;  ///< by shard
-  std::vector<uint64_t> taken_;
-  std::map<Key, SessionOnDisk> sessions_;
-  std::map<std::string, std::string> retained_;
+  uint64_t small_log_;
+  bool is_down_ = false;
+  bool written_ = false;     ///< a commit is written and not synced
+  uint64_t syncs_ = 0;       ///< so far
+  uint64_t syncs_left_ = 0;  ///< until one fails; 0: none does
+  std::deque<broker::StoreBatch> waiting_;
+  std::vector<uint64_t> taken_;   ///< the last batch, by shard
+  std::vector<uint64_t> newest_;  ///< in the commit that is written, by shard; 0: none
+  std::unique_ptr<Frames> frames_;
+  std::unique_ptr<store::DurableState> state_;
   std::string nonsense_;
 };
 

@@ -42,7 +42,7 @@ struct Network::Shard {
 };
 
 Network::Network(const Setup& setup)
-    : interest_(setup.seed), disk_(*setup.disk), now_(setup.start) {
+    : interest_(setup.seed), disk_(*setup.disk), seed_(setup.seed), now_(setup.start) {
   for (unsigned i = 0; i < setup.shards; ++i) {
     auto shard = std::make_unique<Shard>();
     shard->broker = std::make_unique<broker::Broker>(
@@ -54,6 +54,8 @@ Network::Network(const Setup& setup)
                             .store = setup.disk,
                             .hash_seed = setup.seed,
                             .random_seed = setup.seed + i,
+                            .first_session_key = setup.first_session_key,
+                            .first_decision = setup.first_decision,
                             .start = now_.time,
                             .replay_limits = setup.replay_limits,
                             // This disk answers no reads.
@@ -63,6 +65,31 @@ Network::Network(const Setup& setup)
 }
 
 Network::~Network() = default;
+
+/// As in server/server.cc.
+bool Network::restore(Found found, Random& random) {
+  const auto home = [this](std::string_view key) -> Shard& {
+    return *shards_[broker::home_of(key, seed_, shards()).value()];
+  };
+  for (SharedRef<const mqtt::Message>& message : found.retained) {
+    message->share_across_shards();
+    Shard& shard = home(message->topic());
+    shard.mailbox.emplace_back(mail::RestoreRetained{std::move(message)});
+  }
+  for (broker::RestoredSession& session : found.sessions) {
+    Shard& shard = home(session.record.client_id);
+    shard.mailbox.emplace_back(
+        std::make_unique<mail::RestoreSession>(mail::RestoreSession{std::move(session)}));
+  }
+  if (!settle(random)) return false;
+  for (unsigned i = 0; i < shards() && !disk_.is_down(); ++i) {
+    shards_[i]->mailbox.emplace_back(mail::RestoreDone{});
+    take_mail(i, nullptr);
+    shards_[i]->broker->on_time(now_);
+    finish(i);
+  }
+  return true;
+}
 
 Socket& Network::open(uint32_t owner, unsigned shard, size_t room) {
   Socket& socket = sockets_.emplace_back();
@@ -110,15 +137,25 @@ bool Network::has_work(unsigned self) {
   });
 }
 
-bool Network::step(Random& random) {
+std::vector<unsigned> Network::able() {
   std::vector<unsigned> able;
   for (unsigned i = 0; i < shards(); ++i) {
     if (has_work(i)) able.push_back(i);
   }
-  const std::vector<unsigned> unsynced = disk_.unsynced();
-  if (!unsynced.empty() && (able.empty() || random.one_in(6))) {
-    const unsigned shard = unsynced[random.below(unsynced.size())];
-    shards_[shard]->mailbox.emplace_back(mail::Committed{disk_.sync(shard, random)});
+  return able;
+}
+
+bool Network::is_at_rest() {
+  return able().empty() && !disk_.has_work();
+}
+
+bool Network::step(Random& random) {
+  if (disk_.is_down()) return false;
+  const std::vector<unsigned> able = this->able();
+  if (disk_.has_work() && (able.empty() || random.one_in(6))) {
+    for (const auto& [shard, number] : disk_.step(random)) {
+      shards_[shard]->mailbox.emplace_back(mail::Committed{number});
+    }
     return true;
   }
   if (able.empty()) return false;
@@ -395,6 +432,7 @@ bool Network::advance(Duration duration, Random& random) {
     for (int steps = 0; step(random);) {
       if (++steps > kStepsMax) return false;
     }
+    if (disk_.is_down()) return true;
   }
   return false;
 }

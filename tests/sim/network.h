@@ -47,6 +47,8 @@ class Network {
     std::shared_ptr<const config::Config> config;
     Disk* disk = nullptr;
     uint64_t seed = 0;
+    broker::SessionKey first_session_key = 1;
+    uint64_t first_decision = 1;
     Now start{};
     Logger* log = nullptr;
     broker::ReplayLimits replay_limits;
@@ -57,19 +59,27 @@ class Network {
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
+  /// What a start does with what is on the disk, before anybody may connect. False: it does not
+  /// come to an end.
+  bool restore(Found found, Random& random);
+
   Socket& open(uint32_t owner, unsigned shard, size_t room);
   void send(Socket& socket, Bytes bytes);
   void hang_up(Socket& socket, bool reset);
   /// The client takes up to `count` bytes; the socket has that much more room.
   std::vector<uint8_t> receive(Socket& socket, size_t count);
 
-  /// One step; false when nothing can happen until a client or the time moves.
+  /// One step; false when nothing can happen until a client or the time moves, or ever as the disk
+  /// is down.
   bool step(Random& random);
   /// Goes on until nothing happens. False: it does not come to an end.
   bool settle(Random& random);
   /// Time passes, with all that was planned meanwhile.
   bool advance(Duration duration, Random& random);
   void reload(const std::shared_ptr<const config::Config>& config);
+
+  /// Nothing can happen until a client or the time moves.
+  [[nodiscard]] bool is_at_rest();
 
   [[nodiscard]] Now now() const { return now_; }
 
@@ -108,10 +118,12 @@ class Network {
   void apply_reading(unsigned self);
   void push_next_post(unsigned self);
   [[nodiscard]] bool has_work(unsigned self);
+  [[nodiscard]] std::vector<unsigned> able();
   Socket* find(unsigned shard, broker::ConnectionId id);
 
   broker::InterestTable interest_;
   Disk& disk_;
+  uint64_t seed_;
   Now now_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::deque<Socket> sockets_;  ///< all there ever were; they stay where they are

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "mqtt/topic.h"
+#include "sim/disk.h"
 
 namespace tombo::sim {
 
@@ -192,6 +193,25 @@ void Oracle::will_is_cancelled(uint32_t number) {
   if (of.received > 0) fail(fmt::format("{} was published, and must not be", name(of)));
 }
 
+void Oracle::will_is_doubtful(uint32_t number) {
+  publications_[number].must_not_arrive = false;
+}
+
+void Oracle::broker_died(bool at_rest) {
+  died_ = tick();
+  for (Publication& of : publications_) {
+    if (!at_rest && !of.acknowledged) {
+      of.maybe_lost = true;
+      ++of.times_lost;
+    }
+    if (!of.is_will) continue;
+    // Nobody was told of it, and it may come again.
+    ++of.transmissions;
+    ++of.doubtful_transmissions;
+    if (!at_rest) of.must_arrive = false;
+  }
+}
+
 void Oracle::arrived(uint32_t generation, const Arrival& arrival) {
   tick();
   if (arrival.payload.empty()) return;
@@ -290,6 +310,7 @@ void Oracle::check_replay(const Generation& session, const Publication& of,
     if (!other.retain || other.is_will || other.topic != of.topic || of.done >= other.sent) {
       continue;
     }
+    if (other.maybe_lost) continue;
     if (!receipts.classes.at(is_acknowledged(arrival.qos) ? 1 : 0)) continue;
     fail(fmt::format("client {} receives {} after {}: a stale retained message", session.client,
                      name(of), name(other)));
@@ -315,7 +336,7 @@ void Oracle::check_copies(const Generation& session, const Publication& of) {
   if (receipts.exactly_once > copies * sent && !session.is_doubtful) {
     fail(fmt::format("client {} receives {} {} times at QoS 2", session.client, name(of),
                      receipts.exactly_once));
-  } else if (receipts.first_transmissions > copies * sent) {
+  } else if (receipts.first_transmissions > copies * (sent + of.times_lost)) {
     fail(fmt::format("client {} receives {} {} times without DUP", session.client, name(of),
                      receipts.first_transmissions));
   }
@@ -323,7 +344,7 @@ void Oracle::check_copies(const Generation& session, const Publication& of) {
 
 bool Oracle::must_have(const Generation& session, const Interest& interest,
                        const Publication& of) const {
-  if (!of.must_arrive || of.is_empty || of.expires || of.sent < epoch_) return false;
+  if (!of.must_arrive || of.is_empty || of.expires) return false;
   if (!certain(interest, of)) return false;
   if (!is_acknowledged(of.qos) || !is_acknowledged(interest.options.qos)) return false;
   return !is_own(session, interest, of);
@@ -351,6 +372,8 @@ void Oracle::check_last_values(const Generation& session,
         continue;
       if (each.options.retain_handling != mqtt::RetainHandling::send) continue;
       if (!wants(each, *of) || is_own(session, each, *of)) continue;
+      // A replay that was under way is not taken up again.
+      if (each.possible_from < died_) continue;
       if (!is_acknowledged(each.options.qos) || session.receipts.contains(of->number)) continue;
       return fail(fmt::format("client {} never receives {}, the last one, for \"{}\"",
                               session.client, name(*of), each.filter));
@@ -372,6 +395,8 @@ void Oracle::check_group(const std::string& group, const std::string& filter) {
         // [MQTT-4.8.2-5].
         is_lossy = is_lossy || (session.ended != kNever && possible(each, of) &&
                                 delivered_at(each, of) == Qos::exactly_once);
+        // A member whose session is not kept takes what it was given with it when the broker dies.
+        is_lossy = is_lossy || (session.ended != kNever && possible(each, of) && died_ > of.sent);
         has = has || session.receipts.contains(of.number);
         is_owed = is_owed || (session.ended == kNever && must_have(session, each, of));
       }
@@ -408,7 +433,7 @@ void Oracle::check_at_rest() {
 std::set<std::string> Oracle::retained_topics() const {
   std::set<std::string> topics;
   for (const Publication& of : publications_) {
-    if (of.retain && of.sent > epoch_) topics.insert(of.topic);
+    if (of.retain) topics.insert(of.topic);
   }
   return topics;
 }
@@ -417,7 +442,7 @@ std::set<std::string> Oracle::retained_topics() const {
 std::vector<const Publication*> Oracle::last_values(const std::string& topic) const {
   std::vector<const Publication*> all;
   for (const Publication& of : publications_) {
-    if (of.retain && of.topic == topic && of.sent > epoch_) all.push_back(&of);
+    if (of.retain && of.topic == topic) all.push_back(&of);
   }
   std::vector<const Publication*> last;
   for (const Publication* of : all) {
@@ -447,36 +472,80 @@ void Oracle::check_retained(const std::map<std::string, std::string>& found) {
   }
 }
 
-void Oracle::check_disk(const Disk& disk) {
+void Oracle::check_disk(const Found& found) {
   tick();
-  if (!disk.nonsense().empty()) return fail("on the disk: " + disk.nonsense());
-  if (allowed_.drops) return;
-  const std::map<std::string, const SessionOnDisk*> sessions = disk.sessions();
+  std::map<std::string_view, const broker::RestoredSession*> sessions;
+  for (const broker::RestoredSession& each : found.sessions) {
+    if (!sessions.emplace(each.record.client_id, &each).second) {
+      return fail(fmt::format("two sessions of {} are on the disk", each.record.client_id));
+    }
+  }
   for (const Generation& session : generations_) {
     if (session.ended != kNever || !session.is_durable) continue;
-    const auto found = sessions.find(fmt::format("c{}", session.client));
-    check_queue(session, found == sessions.end() ? nullptr : found->second);
+    const auto kept = sessions.find(fmt::format("c{}", session.client));
+    if (kept == sessions.end()) {
+      return fail(fmt::format("the session of client {} is not on the disk", session.client));
+    }
+    if (session.is_doubtful) continue;
+    check_subscriptions(session, *kept->second);
+    if (!allowed_.drops) check_queue(session, *kept->second);
   }
-  std::set<std::string> topics;
-  for (const Publication& of : publications_) {
-    if (of.retain && of.acknowledged && of.sent > epoch_) topics.insert(of.topic);
+  std::map<std::string_view, std::string> retained;
+  for (const auto& message : found.retained) {
+    retained[message->topic()] = as_text(message->payload());
   }
-  for (const std::string& topic : topics) {
-    const std::string* kept = disk.retained(topic);
-    check_value(topic, kept, "on the disk");
+  for (const std::string& topic : retained_topics()) {
+    const auto kept = retained.find(topic);
+    check_value(topic, kept == retained.end() ? nullptr : &kept->second, "on the disk");
   }
 }
 
 /// What was acknowledged and not received yet waits for the session on the disk.
-void Oracle::check_queue(const Generation& session, const SessionOnDisk* kept) {
+void Oracle::check_queue(const Generation& session, const broker::RestoredSession& kept) {
+  std::set<std::string_view> queued;
+  for (const broker::RestoredSession::Entry& entry : kept.queue) {
+    if (entry.message) queued.insert(as_text(entry.message->payload()));
+  }
   for (const Publication& of : publications_) {
     if (!of.acknowledged || session.receipts.contains(of.number)) continue;
     const bool is_owed = std::ranges::any_of(session.interests, [&](const Interest& each) {
       return each.group.empty() && must_have(session, each, of);
     });
-    if (!is_owed || (kept != nullptr && kept->queued.contains(payload(of.number)))) continue;
+    if (!is_owed || queued.contains(payload(of.number))) continue;
     return fail(fmt::format("{} was acknowledged and is not on the disk for client {}", name(of),
                             session.client));
+  }
+}
+
+/// What SUBACK promised is there, what UNSUBACK took away is not.
+void Oracle::check_subscriptions(const Generation& session, const broker::RestoredSession& kept) {
+  const auto filter_of = [](const Interest& each) {
+    return each.group.empty() ? each.filter : fmt::format("$share/{}/{}", each.group, each.filter);
+  };
+  const auto options_of = [](const Interest& each) {
+    return static_cast<uint8_t>(value(each.options.qos) | (each.options.no_local ? 4U : 0U) |
+                                (each.options.retain_as_published ? 8U : 0U) |
+                                static_cast<unsigned>(each.options.retain_handling) << 4);
+  };
+  std::map<std::string, uint8_t> found;
+  for (const auto& each : kept.subscriptions) found[each.filter] = each.options;
+  for (const Interest& each : session.interests) {
+    if (each.certain_from == kNever || each.certain_until != kNever) continue;
+    const std::string filter = filter_of(each);
+    const auto at = found.find(filter);
+    if (at == found.end() || at->second != options_of(each)) {
+      return fail(fmt::format("client {} subscribed to \"{}\", which is not {}", session.client,
+                              filter, at == found.end() ? "on the disk" : "so on the disk"));
+    }
+  }
+  for (const auto& entry : found) {
+    const std::string& filter = entry.first;
+    const bool is_possible = std::ranges::any_of(session.interests, [&](const Interest& each) {
+      return each.possible_until == kNever && filter_of(each) == filter;
+    });
+    if (is_possible) continue;
+    return fail(fmt::format("client {} is subscribed to \"{}\" on the disk, and must not be",
+                            session.client, filter));
   }
 }
 
@@ -497,11 +566,6 @@ void Oracle::check_value(const std::string& topic, const std::string* value,
   }
   fail(fmt::format("\"{}\" retains {} {}, which was replaced", topic, name(publications_[*number]),
                    where));
-}
-
-void Oracle::forget_everything() {
-  for (uint32_t i = 0; i < generations_.size(); ++i) end_generation(i);
-  epoch_ = tick();
 }
 
 }  // namespace tombo::sim

@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "base/time.h"
+#include "broker/ports/store.h"
 #include "mqtt/types.h"
-#include "sim/disk.h"
 
 namespace tombo::sim {
+
+struct Found;
 
 /// A moment in the order in which clients do and see things. Two different moments never compare
 /// equal, whatever the clock says.
@@ -40,6 +42,10 @@ struct Publication {
   /// At QoS 2 those for which the broker may have lost the packet identifier.
   uint32_t doubtful_transmissions = 0;
   uint32_t received = 0;  ///< by anybody
+  /// Not acknowledged when the power went: as if it had never been sent, perhaps.
+  bool maybe_lost = false;
+  /// How often so. What is subscribed to at QoS 1 may then come anew.
+  uint32_t times_lost = 0;
 };
 
 /// One subscription as its client knows it.
@@ -143,16 +149,17 @@ class Oracle {
   /// A will: it has to come now, it cannot come any more, or nobody can say.
   void will_is_due(uint32_t number, Step since);
   void will_is_cancelled(uint32_t number);
+  void will_is_doubtful(uint32_t number);
+  /// The process was killed and the power went. `at_rest`: when all that had happened was safe.
+  void broker_died(bool at_rest);
 
   // Judgements.
   /// Everybody who must have something has it. All clients have read what there was.
   void check_at_rest();
   /// The retained messages that a new subscriber to everything received, by topic.
   void check_retained(const std::map<std::string, std::string>& found);
-  /// What was acknowledged is on the disk.
-  void check_disk(const Disk& disk);
-  /// The broker starts with nothing.
-  void forget_everything();
+  /// What was acknowledged is what a start finds on the disk.
+  void check_disk(const Found& found);
 
   static std::string payload(uint32_t number);
   static std::optional<uint32_t> number_of(std::string_view payload);
@@ -165,7 +172,8 @@ class Oracle {
   void check_copies(const Generation& session, const Publication& of);
   void check_session(const Generation& session);
   void check_last_values(const Generation& session, const std::vector<const Publication*>& last);
-  void check_queue(const Generation& session, const SessionOnDisk* kept);
+  void check_queue(const Generation& session, const broker::RestoredSession& kept);
+  void check_subscriptions(const Generation& session, const broker::RestoredSession& kept);
   void check_value(const std::string& topic, const std::string* value, std::string_view where);
   void check_group(const std::string& group, const std::string& filter);
   [[nodiscard]] bool must_have(const Generation& session, const Interest& interest,
@@ -176,7 +184,7 @@ class Oracle {
 
   Allowed allowed_;
   Step step_ = 0;
-  Step epoch_ = 0;  ///< the last start of the broker
+  Step died_ = 0;  ///< when the broker did last
   std::string failure_;
   std::vector<Publication> publications_{1};
   std::vector<Generation> generations_;

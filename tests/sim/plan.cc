@@ -43,6 +43,21 @@ Kind pick(std::span<const Weight> weights, Random& random) {
   return Kind::calm;
 }
 
+/// In half of the worlds with a store there are several, with clients that come back in between.
+void add_crashes(Plan& plan) {
+  Random random(plan.seed ^ 0xD15C);
+  constexpr std::array<uint64_t, 3> kSmallLogs = {0, 2000, 64'000};
+  plan.small_log = kSmallLogs.at(random.below(kSmallLogs.size()));
+  if (random.one_in(2)) return;
+  const auto place = [&] { return plan.clients + random.below(plan.events.size() - plan.clients); };
+  for (uint64_t i = 1 + random.below(6); i > 0; --i) {
+    plan.events[place()].kind = Kind::crash;
+    for (uint64_t j = random.below(plan.clients); j > 0; --j) {
+      plan.events[place()].kind = Kind::connect;
+    }
+  }
+}
+
 }  // namespace
 
 std::string_view name(Kind kind) {
@@ -53,7 +68,7 @@ std::string_view name(Kind kind) {
   return kNames.at(static_cast<size_t>(kind));
 }
 
-Plan make_plan(uint64_t seed) {
+Plan make_plan(uint64_t seed, uint64_t cut_at) {
   Random random(seed);
   Plan plan;
   plan.seed = seed;
@@ -82,6 +97,11 @@ Plan make_plan(uint64_t seed) {
     if (i < plan.clients) event = {Kind::connect, static_cast<uint32_t>(i), random.next()};
     if (event.kind == Kind::crash && !plan.store_keeps) event.kind = Kind::calm;
     plan.events.push_back(event);
+  }
+  if (plan.store_keeps) add_crashes(plan);
+  plan.cut_at = cut_at;
+  for (Event& event : plan.events) {
+    if (cut_at != 0 && event.kind == Kind::crash) event.kind = Kind::calm;
   }
   return plan;
 }

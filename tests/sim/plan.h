@@ -53,10 +53,12 @@ struct Plan {
   bool is_narrow = false;         ///< all that happens is about a topic or two, mostly retained
   std::vector<unsigned> windows;  ///< max_inflight_messages, the first at the start
   unsigned steps = 0;             ///< at most so many between two events
+  uint64_t small_log = 0;         ///< from so many bytes on the log of frames is cleaned
+  uint64_t cut_at = 0;            ///< the sync that fails, and the process with it; 0: none does
   std::vector<Event> events;
 };
 
-/// Everything follows from the seed.
-Plan make_plan(uint64_t seed);
+/// Everything follows from the seed. `cut_at`: instead of other crashes.
+Plan make_plan(uint64_t seed, uint64_t cut_at = 0);
 
 }  // namespace tombo::sim

@@ -1,9 +1,13 @@
 // The simulation's command line.
 //   sim --seed S [--trace]     one world; with --trace all that happens in it
+//   sim --seed S --cut N       without crashes, but that of the process when sync N fails
 //   sim --seed S --minimise    the fewest events with which it still fails, traced
 //   sim --seeds FILE           the seeds of a file
 //   sim --from S --count N     N worlds from seed S on
 //   sim --seconds T            new seeds for so long
+//   sim --every-sync N         the first N worlds that keep a store, each as often as it syncs: the
+//   first
+//                              sync fails, and the process ends with it, then the second, ...
 // Status 1 when a world fails; the seed is printed.
 
 #include <array>
@@ -30,12 +34,14 @@ namespace {
 
 struct Options {
   std::optional<uint64_t> seed;
+  uint64_t cut = 0;
   std::optional<uint64_t> seconds;
   std::string seeds;
   uint64_t from = 1;
   uint64_t count = 0;
   bool trace = false;
   bool minimise = false;
+  uint64_t every_sync = 0;
 };
 
 class Trace final : public Logger {
@@ -55,12 +61,7 @@ void on_abort(int /*signal*/) {
   [[maybe_unused]] const auto written = write(STDOUT_FILENO, text.data(), end.size);
 }
 
-bool run_seed(uint64_t seed, bool trace) {
-  running_seed = seed;
-  const Plan plan = make_plan(seed);
-  Trace log;
-  World world(plan);
-  const std::string failure = world.run(trace ? &log : nullptr);
+bool report(uint64_t seed, const std::string& failure) {
   if (failure.empty()) return true;
   fmt::print(
       "seed {} fails: {}\n  again: sim --seed {} --trace; shorter: sim --seed {} --minimise\n",
@@ -68,8 +69,40 @@ bool run_seed(uint64_t seed, bool trace) {
   return false;
 }
 
-int minimise_seed(uint64_t seed) {
-  Plan plan = make_plan(seed);
+bool run_seed(uint64_t seed, bool trace, uint64_t cut = 0) {
+  running_seed = seed;
+  const Plan plan = make_plan(seed, cut);
+  Trace log;
+  World world(plan);
+  return report(seed, world.run(trace ? &log : nullptr));
+}
+
+/// The world says how many syncs there are until its end.
+bool run_every_sync(uint64_t seed, uint64_t& worlds) {
+  running_seed = seed;
+  for (uint64_t cut = 1;; ++cut, ++worlds) {
+    const Plan plan = make_plan(seed, cut);
+    World world(plan);
+    const std::string failure = world.run(nullptr);
+    if (!failure.empty()) fmt::print("with --cut {}: ", cut);
+    if (!report(seed, failure)) return false;
+    if (world.syncs() < cut) return true;
+  }
+}
+
+bool run_every_sync(uint64_t count) {
+  uint64_t worlds = 0;
+  for (uint64_t seed = 1; count > 0; ++seed) {
+    if (!make_plan(seed).store_keeps || make_plan(seed).clients > 100) continue;
+    if (!run_every_sync(seed, worlds)) return false;
+    --count;
+  }
+  fmt::print("{} worlds\n", worlds);
+  return true;
+}
+
+int minimise_seed(uint64_t seed, uint64_t cut) {
+  Plan plan = make_plan(seed, cut);
   if (run_apart(plan).empty()) {
     fmt::print("seed {} does not fail\n", seed);
     return 0;
@@ -137,6 +170,10 @@ bool read_options(int count, char** arguments, Options& options) {
       options.count = number();
     } else if (option == "--seconds") {
       options.seconds = number();
+    } else if (option == "--cut") {
+      options.cut = number();
+    } else if (option == "--every-sync") {
+      options.every_sync = number();
     } else if (option == "--seeds") {
       options.seeds = value;
       ++i;
@@ -148,12 +185,13 @@ bool read_options(int count, char** arguments, Options& options) {
 }
 
 int run(const Options& options) {
-  if (options.seed && options.minimise) return minimise_seed(*options.seed);
+  if (options.seed && options.minimise) return minimise_seed(*options.seed, options.cut);
   bool good = true;
-  if (options.seed) good = run_seed(*options.seed, options.trace);
+  if (options.seed) good = run_seed(*options.seed, options.trace, options.cut);
   if (!options.seeds.empty()) good = run_file(options.seeds) && good;
   for (uint64_t i = 0; i < options.count && good; ++i) good = run_seed(options.from + i, false);
   if (options.seconds) good = run_for(static_cast<unsigned>(*options.seconds)) && good;
+  if (options.every_sync != 0) good = run_every_sync(options.every_sync) && good;
   return good ? 0 : 1;
 }
 
@@ -163,9 +201,10 @@ int run(const Options& options) {
 int main(int count, char** arguments) {
   tombo::sim::Options options;
   if (!tombo::sim::read_options(count, arguments, options)) {
-    fmt::print(stderr,
-               "usage: sim [--seed S [--trace|--minimise]] [--seeds FILE] [--from S --count N] "
-               "[--seconds T]\n");
+    fmt::print(
+        stderr,
+        "usage: sim [--seed S [--cut N] [--trace|--minimise]] [--seeds FILE] [--from S --count N] "
+        "[--seconds T] [--every-sync N]\n");
     return 2;
   }
   std::signal(SIGABRT, &tombo::sim::on_abort);

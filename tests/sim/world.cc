@@ -45,6 +45,7 @@ Qos some_qos(Random& random) {
 
 World::World(const Plan& plan)
     : plan_(plan),
+      shards_(plan.shards),
       oracle_(Allowed{
           .duplicates = plan.duplicates, .drops = plan.short_queues, .upgrades = plan.upgrades}) {
   now_.wall_ms = 1'700'000'000'000;
@@ -79,14 +80,15 @@ broker::ReplayLimits World::replay_limits() const {
           .seen = static_cast<size_t>(random.between(0, 2))};
 }
 
-void World::start_broker() {
+void World::start_broker(const Found& found) {
   if (network_) now_ = network_->now();
   network_.reset();
-  disk_ = std::make_unique<Disk>(plan_.store_keeps, plan_.shards);
-  network_ = std::make_unique<Network>(Network::Setup{.shards = plan_.shards,
+  network_ = std::make_unique<Network>(Network::Setup{.shards = shards_,
                                                       .config = make_config(plan_.windows[window_]),
                                                       .disk = disk_.get(),
-                                                      .seed = plan_.seed,
+                                                      .seed = plan_.seed + starts_++,
+                                                      .first_session_key = found.next_session_key,
+                                                      .first_decision = found.next_decision,
                                                       .start = now_,
                                                       .log = log_,
                                                       .replay_limits = replay_limits()});
@@ -95,17 +97,25 @@ void World::start_broker() {
 
 std::string World::run(Logger* log) {
   log_ = log != nullptr ? log : &nobody_;
-  start_broker();
+  disk_ = std::make_unique<Disk>(plan_.store_keeps, plan_.small_log);
+  const Result<Found> nothing = disk_->load();
+  start_broker(*nothing);
+  disk_->fail_sync(plan_.cut_at);
   for (const Event& event : plan_.events) {
     LOG_TO(*log_, LogType::notice, "--- {} (client {})", name(event.kind), event.client);
     carry_out(event);
+    Random random(event.seed ^ 0xC4A5);
+    if (disk_->is_down() && !oracle_.failed()) crash(random);
+    if (!disk_->nonsense().empty()) oracle_.fail("on the disk: " + disk_->nonsense());
     if (oracle_.failed()) return oracle_.failure();
   }
   Random random(plan_.seed ^ 0x5EED);
   LOG_TO(*log_, LogType::notice, "--- the end");
+  disk_->fail_sync(0);
   come_to_rest(random);
   if (!oracle_.failed()) check_retained(random);
   if (!oracle_.failed()) clear_away(random);
+  if (!disk_->nonsense().empty()) oracle_.fail("on the disk: " + disk_->nonsense());
   return oracle_.failure();
 }
 
@@ -168,7 +178,7 @@ void World::carry_out(const Event& event) {
       reload();
       break;
     case Kind::crash:
-      crash(random);
+      plan_crash(random);
       break;
     case Kind::calm:
       settle(random);
@@ -207,7 +217,8 @@ void World::connect(Client& client, bool clean, Random& random) {
   constexpr std::array kVersions = {Version::v5, Version::v5, Version::v3_1_1, Version::v3_1};
   plan.version = kVersions.at(random.below(4));
   plan.clean = clean;
-  constexpr std::array<uint32_t, 5> kExpiries = {0xFFFF'FFFF, 0xFFFF'FFFF, 10'000'000, 0, 10};
+  constexpr std::array<uint32_t, 5> kExpiries = {0xFFFF'FFFF, 0xFFFF'FFFF, 10'000'000, 0,
+                                                 kExpiryShort};
   plan.expiry = kExpiries.at(random.below(5));
   plan.keep_alive = random.one_in(4) ? 20 : 0;
   plan.with_will = random.one_in(3);
@@ -297,18 +308,56 @@ void World::reload() {
   network_->reload(make_config(plan_.windows[window_]));
 }
 
+/// Now, or when a sync to come fails.
+void World::plan_crash(Random& random) {
+  if (random.one_in(3)) return disk_->fail_sync(1 + random.below(6));
+  if (random.one_in(3)) settle(random);
+  if (!disk_->is_down() && !oracle_.failed()) crash(random);
+}
+
 /// The process is killed and the power goes. What clients know by now must be on the disk.
 void World::crash(Random& random) {
-  disk_->crash();
+  const bool at_rest = !disk_->is_down() && network_->is_at_rest();
+  LOG_TO(*log_, LogType::notice, "--- the broker dies{}", at_rest ? ", at rest" : "");
   for (Client& client : clients_) {
     // Some of what was on its way to them arrives.
     if (random.one_in(2)) client.poll(kRoom);
   }
   if (oracle_.failed()) return;
-  oracle_.check_disk(*disk_);
-  for (Client& client : clients_) client.broker_died();
-  oracle_.forget_everything();
-  start_broker();
+  for (Client& client : clients_) client.broker_died(at_rest);
+  oracle_.broker_died(at_rest);
+  disk_->crash(random);
+  if (random.one_in(8)) {
+    if (const std::string wrong = disk_->read_damaged(random); !wrong.empty()) {
+      return oracle_.fail(wrong);
+    }
+  }
+  restart(random);
+}
+
+/// Perhaps with another number of shards, and at another time. It may die again meanwhile.
+void World::restart(Random& random) {
+  constexpr std::array<int64_t, 8> kJumpsSeconds = {0, 0, 0, 11, 86'400, -3'600, -5, -31'536'000};
+  for (int64_t later_s = 0;;) {
+    const Result<Found> found = disk_->load();
+    if (!found) return oracle_.fail("the store cannot be read: " + found.error().text);
+    oracle_.check_disk(*found);
+    if (oracle_.failed()) return;
+    if (random.one_in(2)) shards_ = static_cast<unsigned>(random.between(1, 5));
+    now_ = network_->now();
+    const int64_t jump_s = kJumpsSeconds.at(random.below(kJumpsSeconds.size()));
+    later_s += jump_s;
+    now_.wall_ms += jump_s * 1000;
+    network_.reset();
+    start_broker(*found);
+    if (random.one_in(6)) disk_->fail_sync(1 + random.below(2));
+    if (!network_->restore(*found, random)) return oracle_.fail("a start does not come to its end");
+    if (!disk_->is_down()) {
+      for (Client& client : clients_) client.broker_started(std::chrono::seconds(later_s));
+      return;
+    }
+    disk_->crash(random);
+  }
 }
 
 /// Everybody behaves, wills are given time, and whoever has a session comes back for what it holds.
@@ -425,6 +474,7 @@ void World::clear_away(Random& random) {
   for (const auto& [what, count] : left) {
     if (count != 0) return oracle_.fail(fmt::format("{} {} are left over", count, what));
   }
+  if (const std::string kept = disk_->leftovers(); !kept.empty()) oracle_.fail(kept);
 }
 
 }  // namespace tombo::sim

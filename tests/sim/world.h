@@ -29,6 +29,9 @@ class World {
   /// log; null: nobody does.
   std::string run(Logger* log);
 
+  /// How many times something was made safe on the disk.
+  [[nodiscard]] uint64_t syncs() const { return disk_->syncs(); }
+
  private:
   void carry_out(const Event& event);
   void connect(Client& client, bool clean, Random& random);
@@ -36,7 +39,9 @@ class World {
   void subscribe(Client& client, Random& random);
   void meet(Client& client, const std::string& topic, Random& random);
   void vandalise(Random& random);
+  void plan_crash(Random& random);
   void crash(Random& random);
+  void restart(Random& random);
   void reload();
   void stir(Random& random);
   void settle(Random& random);
@@ -47,11 +52,13 @@ class World {
   void check_retained(Random& random);
   void clear_retained(Random& random);
   void clear_away(Random& random);
-  void start_broker();
+  void start_broker(const Found& found);
   [[nodiscard]] std::shared_ptr<const config::Config> make_config(unsigned window) const;
   [[nodiscard]] broker::ReplayLimits replay_limits() const;
 
   const Plan& plan_;
+  unsigned shards_;  ///< of the broker that runs
+  uint64_t starts_ = 0;
   NullLogger nobody_;
   Logger* log_ = nullptr;
   Oracle oracle_;
