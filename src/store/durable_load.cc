@@ -45,7 +45,9 @@ Result<void> DurableState::load_sessions(Sessions& sessions) {
           return sensible;
         }
         auto record = decode_session(value);
-        sensible = number && record;
+        // A number that may be given out again would take up what another session left in the log.
+        const bool is_key = number && key == session_key(*number);
+        sensible = is_key && *number < next_key_ && record;
         if (!sensible) return false;
         broker::RestoredSession& session = sessions[*number];
         session.key = *number;
@@ -139,7 +141,8 @@ Result<void> DurableState::load_queues(Sessions& sessions) {
     if (!scanned) done = scanned;
   };
   // First what lives where, then the messages themselves: those that go into memory.
-  each_frame([&](FrameNumber number, Bytes frame) {
+  each_frame([&](FrameNumber number, Bytes frame) -> Result<void> {
+    if (number == 0 || number > FrameIndex::kFrameMax) return Error{"damaged: not its number"};
     next_frame_ = number + 1;
     return index_.apply(number, frame);
   });

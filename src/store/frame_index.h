@@ -121,6 +121,7 @@ class FrameIndex {
   /// Bytes of those that is still needed, about.
   [[nodiscard]] uint64_t live_bytes() const { return live_bytes_; }
 
+  static constexpr FrameNumber kFrameMax = (FrameNumber{1} << 44) - 1;
   static constexpr uint64_t kSpanMax = uint64_t{1} << 26;
 
   /// A log of that size is not worth cleaning.
