@@ -345,6 +345,34 @@ TEST(DurableState, what_was_not_decided_is_dropped_by_a_restart_for_good) {
   EXPECT_TRUE(found.world.at(1).queue.empty());
 }
 
+TEST(DurableState, what_is_not_decided_is_so_still_when_it_is_written_again) {
+  FrameStoreInMemory store;
+  DurableState state(store, DurableState::Limits{.small_log = 0});
+  broker::StoreBatch done;
+  broker::StoreBatch others;
+  for (uint16_t id = 11; id < 30; ++id) {
+    others.ops.push_back(op_of(StoreOp::Kind::queue_add, 3));
+    others.ops.back().sequence = id - 1U;
+    others.ops.back().message = message("t", "y");
+    done.ops.push_back(op_of(StoreOp::Kind::queue_done, 3));
+    done.ops.back().packet_id = id;
+  }
+  others.ops.insert(others.ops.begin(), op_of(StoreOp::Kind::session_put, 3));
+  others.ops.front().session = std::make_unique<broker::SessionRecord>();
+  state.add(std::move(others));
+  queue_for_two(state, false);
+  state.add(std::move(done));
+  for (int i = 0; i < 4; ++i) {
+    state.commit().value();
+    state.clean().value();
+  }
+  state.commit().value();
+  EXPECT_FALSE(store.read(1));
+  const Found found = restart(store);
+  EXPECT_TRUE(found.world.at(1).queue.empty());
+  EXPECT_TRUE(found.world.at(2).queue.empty());
+}
+
 TEST(DurableState, what_is_done_before_it_is_committed_leaves_no_frame) {
   FrameStoreInMemory store;
   DurableState state(store);

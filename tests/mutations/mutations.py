@@ -5,6 +5,7 @@ in the file: the test tidy.mutations says when the code has moved on.
 """
 
 B = "src/broker/"
+S = "src/store/"
 
 # Whole mistakes, such as one makes when a rule is forgotten. The simulation must find each.
 BUGS = [
@@ -47,6 +48,65 @@ BUGS = [
     ("late-mail-first", B + "queues.cc",
      "      (connection == nullptr || (!session.waiting.empty() && session.pending.empty()));\n",
      "      (connection == nullptr || !session.waiting.empty());\n"),
+]
+
+# Mistakes of what survives the process. The simulation must find each.
+STORE = [
+    ("ack-before-commit", B + "router.cc",
+     "    owed_.push_back({batch_number_, token, result.matched});\n",
+     "    owed_.push_back({batch_number_ - 1, token, result.matched});\n"),
+    ("suback-before-commit", B + "store.cc",
+     "  session.safe_after = batch_number_;\n  return record(kind, session);\n",
+     "  if (kind != StoreOp::Kind::subscription_put) session.safe_after = batch_number_;\n"
+     "  return record(kind, session);\n"),
+    ("pubrel-before-commit", B + "on_ack.cc",
+     "record_promise(StoreOp::Kind::queue_released, session)",
+     "record(StoreOp::Kind::queue_released, session)"),
+    ("qos2-sent-before-commit", B + "writer.cc",
+     "  if (delivery.held != 0) return false;\n",
+     ""),
+    ("decision-before-its-parts", B + "router.cc",
+     "  if (result.stored && token.decision != 0) {\n",
+     "  if (result.stored && token.decision != 0 && token.shard == setup_.shard) {\n"),
+    ("undecided-counts", S + "durable_state.cc",
+     "  for (const FrameIndex::Undecided& entry : index_.drop_undecided()) {\n",
+     "  for (const FrameIndex::Undecided& entry : std::vector<FrameIndex::Undecided>()) {\n"),
+    ("resent-without-dup", B + "restore.cc",
+     "      delivery.sent_before = any ? 1 : 0;\n",
+     ""),
+    ("no-time-passes-while-down", B + "restore.cc",
+     "    offline_ms = std::max<int64_t>(now_.wall_ms - record.disconnected_at_ms, 0);\n",
+     ""),
+    ("will-not-restored", B + "restore.cc",
+     "  if (record.will) {\n",
+     "  if (record.will && record.disconnected_at_ms != 0) {\n"),
+    ("frame-deleted-too-early", S + "frame_index.cc",
+     "  while (!frames_.empty() && frames_.front().live == 0) {\n",
+     "  while (!frames_.empty() && frames_.front().live <= 1) {\n"),
+    ("relocation-drops-received", S + "frame_cleaning.cc",
+     "      writer.add(*received);\n",
+     ""),
+    ("relocation-drops-released", S + "frame_cleaning.cc",
+     "      writer.add(*released);\n",
+     ""),
+    ("relocation-drops-decision", S + "frame_cleaning.cc",
+     "    if (!index.is_undecided(entry.decision)) entry.decision = 0;\n",
+     "    entry.decision = 0;\n"),
+    ("torn-value-accepted", S + "frame.cc",
+     "!= checksum(whole)) {\n",
+     "!= checksum(whole) && version != kFrameVersion) {\n"),
+    ("done-not-written", S + "durable_state.cc",
+     "  records_.emplace_back(DoneRecord{op.key, *sequence});\n",
+     ""),
+    ("subscriptions-outlive-session", S + "durable_state.cc",
+     "  change(Change::Kind::erase_prefix, Table::subscriptions, session_key(op.key));\n",
+     ""),
+    ("session-number-used-again", S + "durable_state.cc",
+     "          next_key_ = used_keys_ = end.value_or(0);\n",
+     "          used_keys_ = end.value_or(0);\n"),
+    ("frame-number-used-again", S + "durable_state.cc",
+     "    next_frame_ = number + 1;\n",
+     "    next_frame_ = number;\n"),
 ]
 
 # Off by one, or the nearest thing to it. Something in ./test must find each.
@@ -143,4 +203,4 @@ OFF_BY_ONE = [
      "      if (next > i) --next;\n", "      if (next >= i && next > 0) --next;\n"),
 ]
 
-ALL = BUGS + OFF_BY_ONE
+ALL = BUGS + STORE + OFF_BY_ONE
