@@ -180,11 +180,14 @@ void run_store(Input input) {
   store::FrameStoreInMemory store;
   fill(input, store);
   if (!is_narrow(store)) return;
-  store::DurableState state(store, /*small_log=*/0);
+  store::DurableState state(store, store::DurableState::Limits{.small_log = 0});
   const Result<Loaded> before = load(state);
   if (!before) return CHECK(!before.error().text.empty());
   // Each commit may clean the frame in front.
-  for (int i = 0; i < 4; ++i) CHECK(state.commit());
+  for (int i = 0; i < 4; ++i) {
+    CHECK(state.commit());
+    CHECK(state.clean());
+  }
   store::DurableState again(store);
   const Result<Loaded> after = load(again);
   CHECK(after && *after == *before);
