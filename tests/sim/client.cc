@@ -195,7 +195,7 @@ void Client::drop(bool reset) {
 void Client::broker_died(bool at_rest) {
   if (last_without_session_ != nullptr || (accepted_ && plan_.expiry == 0)) present_ = false;
   ends_soon_ = ends_soon_ && at_rest;
-  if (has_ended_ && !at_rest) present_.reset();
+  if (has_ended_) present_.reset();
   if (is_open()) {
     end_connection(fate_when_lost());
     ends_soon_ = false;
