@@ -485,6 +485,7 @@ class Core {
   /// QoS 2 deliveries that wait for a batch, in its order, and those that wait for a decision.
   Ring<std::pair<uint64_t, HeldDelivery>> unsafe_;
   std::unordered_map<uint64_t, std::vector<HeldDelivery>> undecided_;
+  uint64_t ended_in_ = 0;         ///< the last batch that deletes a session
   uint64_t sessions_stored_ = 0;  ///< keys given out by this shard
   std::vector<Match> matches_;
   std::vector<std::vector<uint32_t>> more_ids_;

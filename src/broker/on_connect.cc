@@ -95,7 +95,6 @@ SessionId Core::attach(Peer peer, const mqtt::Connect& packet, std::string_view 
     expiry = packet.properties.number(PropertyId::session_expiry_interval).value_or(0);
   }
   SessionId id = sessions_.find(client_id);
-  bool ended_stored = false;
   if (id) {
     Session& old = sessions_.at(id);
     const bool ends = packet.clean_start || old.expiry_interval_s == 0;
@@ -106,7 +105,6 @@ SessionId Core::attach(Peer peer, const mqtt::Connect& packet, std::string_view 
     }
     if (ends) {
       // [MQTT-3.1.2-4] [MQTT-3.1.4-4]
-      ended_stored = old.store_key != 0;
       expire_session(id, old, KeepPlace::yes);
       id = {};
     }
@@ -119,8 +117,9 @@ SessionId Core::attach(Peer peer, const mqtt::Connect& packet, std::string_view 
     fresh.timer.kind = timer_session;
   }
   Session& session = sessions_.at(id);
-  // CONNACK says that the old session is gone: it must not come back after a restart.
-  if (ended_stored) session.safe_after = batch_number_;
+  // CONNACK says that there is no old session: one that has just ended, for an earlier connection
+  // perhaps, must not come back after a restart.
+  if (!present) session.safe_after = ended_in_;
   timers_.cancel(session.timer);
   session.will.reset();  // [MQTT-3.1.3-9] back before the delay has passed: not sent
   session.connection = peer.id;

@@ -8,6 +8,7 @@ namespace tombo::broker {
 
 /// A new operation of this turn's batch. Requires: keeps().
 StoreOp& Core::record(StoreOp::Kind kind, const Session& session) {
+  if (kind == StoreOp::Kind::session_delete) ended_in_ = batch_number_;
   StoreOp& op = batch_ops_.emplace_back();
   op.kind = kind;
   op.key = session.store_key;
