@@ -151,8 +151,11 @@ class Disk::Frames final : public store::FrameStore {
   std::string bytes_;  // Of its frame.
 };
 
-Disk::Disk(bool keeps, uint64_t small_log)
-    : keeps_(keeps), small_log_(small_log), frames_(std::make_unique<Frames>()) {}
+Disk::Disk(bool keeps, uint64_t small_log, size_t queue_in_memory)
+    : keeps_(keeps),
+      small_log_(small_log),
+      queue_in_memory_(queue_in_memory),
+      frames_(std::make_unique<Frames>()) {}
 
 Disk::~Disk() = default;
 
@@ -166,10 +169,23 @@ void Disk::submit(broker::StoreBatch batch) {
   waiting_.push_back(std::move(batch));
 }
 
-Disk::Safe Disk::step(Random& random) {
+Disk::Mails Disk::step(Random& random) {
   if (written_) return sync();
-  gather(random);
-  return {};
+  Mails mails;
+  if (waiting_.empty()) {
+    read_pages(mails);
+  } else {
+    gather(random);
+  }
+  return mails;
+}
+
+void Disk::read_pages(Mails& mails) {
+  const Result<void> done =
+      state_->read_pages([&](broker::ShardId shard, std::unique_ptr<broker::QueuePage> page) {
+        mails.emplace_back(shard.value(), std::move(page));
+      });
+  if (!done) nonsense_ = done.error().text;
 }
 
 /// What waits, or a part of it, goes into a commit, which is written.
@@ -191,7 +207,7 @@ void Disk::gather(Random& random) {
   written_ = true;
 }
 
-Disk::Safe Disk::sync() {
+Disk::Mails Disk::sync() {
   ++syncs_;
   if (syncs_left_ != 0 && --syncs_left_ == 0) {
     // Nobody knows what is there now.
@@ -200,13 +216,14 @@ Disk::Safe Disk::sync() {
   }
   frames_->sync();
   written_ = false;
-  if (const Result<void> done = state_->clean(); !done) nonsense_ = done.error().text;
-  Safe safe;
+  Mails mails;
   for (unsigned shard = 0; shard < newest_.size(); ++shard) {
     const uint64_t number = std::exchange(newest_[shard], 0);
-    if (number != 0) safe.emplace_back(shard, number);
+    if (number != 0) mails.emplace_back(shard, broker::mail::Committed{number});
   }
-  return safe;
+  read_pages(mails);
+  if (const Result<void> done = state_->clean(); !done) nonsense_ = done.error().text;
+  return mails;
 }
 
 void Disk::crash(Random& random) {
@@ -219,19 +236,33 @@ void Disk::crash(Random& random) {
   newest_.clear();
 }
 
-Result<Found> Disk::load() {
-  state_ = std::make_unique<store::DurableState>(
-      *frames_, store::DurableState::Limits{.small_log = small_log_});
+namespace {
+
+Result<Found> found_by(store::DurableState& state) {
   Found found;
-  const Result<void> loaded = state_->load(
+  const Result<void> loaded = state.load(
       [&found](broker::RestoredSession session) { found.sessions.push_back(std::move(session)); },
       [&found](SharedRef<const mqtt::Message> message) {
         found.retained.push_back(std::move(message));
       });
   if (!loaded) return loaded.error();
-  found.next_session_key = state_->next_session_key();
-  found.next_decision = state_->next_decision();
+  found.next_session_key = state.next_session_key();
+  found.next_decision = state.next_decision();
   return found;
+}
+
+}  // namespace
+
+Result<Found> Disk::load() {
+  state_ = std::make_unique<store::DurableState>(
+      *frames_,
+      store::DurableState::Limits{.queue_in_memory = queue_in_memory_, .small_log = small_log_});
+  return found_by(*state_);
+}
+
+Result<Found> Disk::look() {
+  store::DurableState state(*frames_);
+  return found_by(state);
 }
 
 std::string Disk::read_damaged(Random& random) {

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "broker/mail.h"
 #include "broker/ports/store.h"
 #include "store/durable_state.h"
 #include "store/frame_store_in_memory.h"
@@ -30,7 +31,8 @@ struct Found {
 class Disk final : public broker::Store {
  public:
   /// `small_log`: from this size on the log is cleaned, in bytes.
-  Disk(bool keeps, uint64_t small_log);
+  /// `queue_in_memory` as of DurableState.
+  Disk(bool keeps, uint64_t small_log, size_t queue_in_memory);
   Disk(const Disk&) = delete;
   Disk& operator=(const Disk&) = delete;
   ~Disk() override;
@@ -40,12 +42,14 @@ class Disk final : public broker::Store {
   void submit(broker::StoreBatch batch) override;
 
   /// Is there something to write or to sync?
-  [[nodiscard]] bool has_work() const { return !is_down_ && (written_ || !waiting_.empty()); }
+  [[nodiscard]] bool has_work() const {
+    return !is_down_ && (written_ || !waiting_.empty() || state_->has_reads());
+  }
 
-  /// Batches that are safe, with all of the same shard before: what the broker may be told.
-  using Safe = std::vector<std::pair<unsigned, uint64_t>>;
+  /// What shards are told: which batches are safe, and what they asked to read.
+  using Mails = std::vector<std::pair<unsigned, broker::Mail>>;
   /// The next step of the committer. Nobody is told of a commit before its sync.
-  Safe step(Random& random);
+  Mails step(Random& random);
 
   /// The sync after the next `count - 1` fails, and with it the process; 0: none does.
   void fail_sync(uint64_t count) { syncs_left_ = count; }
@@ -57,8 +61,10 @@ class Disk final : public broker::Store {
 
   /// The power goes. What was written and not synced survives, is lost, or survives in part.
   void crash(Random& random);
-  /// Reads everything, as a start does. Error: it says that it is damaged.
+  /// Reads what a start does. Error: it says that it is damaged.
   Result<Found> load();
+  /// Reads everything, to look at it.
+  Result<Found> look();
   /// Damages a frame of a copy, and reads that. Empty, or what was read as if it were good.
   [[nodiscard]] std::string read_damaged(Random& random);
 
@@ -72,10 +78,12 @@ class Disk final : public broker::Store {
   class Frames;
 
   void gather(Random& random);
-  Safe sync();
+  Mails sync();
+  void read_pages(Mails& mails);
 
   bool keeps_;
   uint64_t small_log_;
+  size_t queue_in_memory_;
   bool is_down_ = false;
   bool written_ = false;     ///< a commit is written and not synced
   uint64_t syncs_ = 0;       ///< so far

@@ -58,8 +58,7 @@ Network::Network(const Setup& setup)
                             .first_decision = setup.first_decision,
                             .start = now_.time,
                             .replay_limits = setup.replay_limits,
-                            // This disk answers no reads.
-                            .queue_limits = {.in_memory = SIZE_MAX, .bytes_in_memory = SIZE_MAX}});
+                            .queue_limits = setup.queue_limits});
     shards_.push_back(std::move(shard));
   }
 }
@@ -153,8 +152,8 @@ bool Network::step(Random& random) {
   if (disk_.is_down()) return false;
   const std::vector<unsigned> able = this->able();
   if (disk_.has_work() && (able.empty() || random.one_in(6))) {
-    for (const auto& [shard, number] : disk_.step(random)) {
-      shards_[shard]->mailbox.emplace_back(mail::Committed{number});
+    for (auto& [shard, mail] : disk_.step(random)) {
+      shards_[shard]->mailbox.push_back(std::move(mail));
     }
     return true;
   }

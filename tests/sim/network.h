@@ -52,6 +52,7 @@ class Network {
     Now start{};
     Logger* log = nullptr;
     broker::ReplayLimits replay_limits;
+    broker::QueueLimits queue_limits;
   };
 
   explicit Network(const Setup& setup);

@@ -48,6 +48,7 @@ void add_crashes(Plan& plan) {
   Random random(plan.seed ^ 0xD15C);
   constexpr std::array<uint64_t, 3> kSmallLogs = {0, 2000, 64'000};
   plan.small_log = kSmallLogs.at(random.below(kSmallLogs.size()));
+  plan.short_memory = random.one_in(2);
   if (random.one_in(2)) return;
   const auto place = [&] { return plan.clients + random.below(plan.events.size() - plan.clients); };
   for (uint64_t i = 1 + random.below(6); i > 0; --i) {

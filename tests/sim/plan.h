@@ -54,6 +54,7 @@ struct Plan {
   std::vector<unsigned> windows;  ///< max_inflight_messages, the first at the start
   unsigned steps = 0;             ///< at most so many between two events
   uint64_t small_log = 0;         ///< from so many bytes on the log of frames is cleaned
+  bool short_memory = false;      ///< of queues a few messages are in memory, the rest on the disk
   uint64_t cut_at = 0;            ///< the sync that fails, and the process with it; 0: none does
   std::vector<Event> events;
 };

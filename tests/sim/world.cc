@@ -80,6 +80,13 @@ broker::ReplayLimits World::replay_limits() const {
           .seen = static_cast<size_t>(random.between(0, 2))};
 }
 
+broker::QueueLimits World::queue_limits() const {
+  if (!plan_.short_memory) return {};
+  Random random(plan_.seed);
+  return {.in_memory = static_cast<size_t>(random.between(1, 4)),
+          .page = static_cast<uint32_t>(random.between(1, 4))};
+}
+
 void World::start_broker(const Found& found) {
   if (network_) now_ = network_->now();
   network_.reset();
@@ -91,13 +98,14 @@ void World::start_broker(const Found& found) {
                                                       .first_decision = found.next_decision,
                                                       .start = now_,
                                                       .log = log_,
-                                                      .replay_limits = replay_limits()});
+                                                      .replay_limits = replay_limits(),
+                                                      .queue_limits = queue_limits()});
   for (Client& client : clients_) client.use(network_.get());
 }
 
 std::string World::run(Logger* log) {
   log_ = log != nullptr ? log : &nobody_;
-  disk_ = std::make_unique<Disk>(plan_.store_keeps, plan_.small_log);
+  disk_ = std::make_unique<Disk>(plan_.store_keeps, plan_.small_log, queue_limits().in_memory);
   const Result<Found> nothing = disk_->load();
   start_broker(*nothing);
   disk_->fail_sync(plan_.cut_at);
@@ -341,7 +349,9 @@ void World::restart(Random& random) {
   for (int64_t later_s = 0;;) {
     const Result<Found> found = disk_->load();
     if (!found) return oracle_.fail("the store cannot be read: " + found.error().text);
-    oracle_.check_disk(*found);
+    const Result<Found> all = disk_->look();
+    if (!all) return oracle_.fail("the store cannot be read: " + all.error().text);
+    oracle_.check_disk(*all);
     if (oracle_.failed()) return;
     if (random.one_in(2)) shards_ = static_cast<unsigned>(random.between(1, 5));
     now_ = network_->now();

@@ -55,6 +55,7 @@ class World {
   void start_broker(const Found& found);
   [[nodiscard]] std::shared_ptr<const config::Config> make_config(unsigned window) const;
   [[nodiscard]] broker::ReplayLimits replay_limits() const;
+  [[nodiscard]] broker::QueueLimits queue_limits() const;
 
   const Plan& plan_;
   unsigned shards_;  ///< of the broker that runs
