@@ -14,8 +14,8 @@ using mqtt::Qos;
 
 /// Does what is queued for the session next go to the store alone?
 bool Core::is_paged_next(const Session& session) const {
-  if (session.clean || session.store_key == 0 || !keeps()) return false;
   if (session.paged != nullptr) return true;
+  if (session.clean || session.store_key == 0 || !keeps()) return false;
   // What is held back stays in memory, and comes behind.
   if (session.replays != nullptr && !session.replays->held.empty()) return false;
   const QueueLimits& limits = setup_.queue_limits;
@@ -96,7 +96,10 @@ void Core::on_queue_page(QueuePage& page) {
       forget(*session, delivery);
     }
   }
-  if (stored.count == 0) session->paged.reset();
+  if (stored.count == 0) {
+    session->paged.reset();
+    if (session->clean) record_session(*session);
+  }
   mark_dirty(*session);
 }
 

@@ -29,8 +29,9 @@ bool Core::enqueue(Session& session, Delivery delivery, Source source, uint64_t 
   }
   count_queued(session, delivery, 1);
   if (acknowledged) delivery.packet_id = next_packet_id(session);
-  if (acknowledged && !session.clean && keeps()) {
-    record_queued(session, delivery, session.next_sequence - 1, decision);
+  if (acknowledged && keeps() && (!session.clean || session.paged != nullptr)) {
+    const uint64_t depends_on = session.clean ? 0 : decision;
+    record_queued(session, delivery, session.next_sequence - 1, depends_on);
   }
   // What a group gives does not wait for a replay: it says nothing of whether the message comes for
   // the session's own subscription as well.

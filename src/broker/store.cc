@@ -24,7 +24,8 @@ StoreOp& Core::record_promise(StoreOp::Kind kind, Session& session) {
 /// The session itself, when it outlives its connection.
 void Core::record_session(Session& session) {
   if (!keeps()) return;
-  if (session.clean) {
+  // A session that is to end with its connection may have the end of its queue in the store yet.
+  if (session.clean && session.paged == nullptr) {
     if (session.store_key != 0) record_promise(StoreOp::Kind::session_delete, session);
     session.store_key = 0;
     return;
