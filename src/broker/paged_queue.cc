@@ -25,11 +25,19 @@ bool Core::is_paged_next(const Session& session) const {
 
 /// Puts a QoS 1 or 2 delivery that was counted behind all others that wait. All that is paged is
 /// younger than all in memory, so that pages bring back the former and no more: paging begins with
-/// the youngest delivery there is, and from then on all go to the store.
+/// the youngest delivery there is, with none behind it, and from then on all go to the store.
 void Core::add_waiting(Session& session, Delivery delivery) {
   const uint64_t youngest = session.next_sequence - 1;
-  const bool begins = session.paged == nullptr && delivery.packet_id == packet_id_of(youngest);
-  if (!is_paged_next(session) || (session.paged == nullptr && !begins)) {
+  // What was held back for a replay may stand in `pending` behind what is younger.
+  const auto is_last = [&session] {
+    for (size_t i = 0; i < session.pending.size(); ++i) {
+      if (session.pending[i].qos() != Qos::at_most_once) return false;
+    }
+    return true;
+  };
+  const bool begins = session.paged == nullptr && is_paged_next(session) &&
+                      delivery.packet_id == packet_id_of(youngest) && is_last();
+  if (session.paged == nullptr && !begins) {
     session.waiting.push_back(std::move(delivery));
     return;
   }

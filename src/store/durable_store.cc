@@ -8,7 +8,9 @@
 namespace tombo::store {
 
 DurableStore::DurableStore(std::unique_ptr<FrameStore> frames, size_t queue_in_memory)
-    : frames_(std::move(frames)), state_(*frames_, {.queue_in_memory = queue_in_memory}), queue_(SIZE_MAX, SIZE_MAX) {}
+    : frames_(std::move(frames)),
+      state_(*frames_, {.queue_in_memory = queue_in_memory}),
+      queue_(SIZE_MAX, SIZE_MAX) {}
 
 DurableStore::~DurableStore() {
   stop();
