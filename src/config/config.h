@@ -212,6 +212,7 @@ struct Config {
   std::string persistence_location;  ///< Folder; empty = the current one. Ask store_path().
   std::string persistence_file = "mosquitto.db";
   Durability durability = Durability::fsync;
+  uint64_t disk_reserve = uint64_t{64} << 20;  ///< Bytes that stay free for what frees more.
 
   // Retained messages.
   bool retain_available = true;

@@ -17,6 +17,8 @@ constexpr Status kSupported = Status::supported;
 constexpr Status kDiffers = Status::differs;
 constexpr Status kNoEffect = Status::no_effect;
 
+constexpr int64_t kReserveMost = int64_t{1} << 40;
+
 bool same_log_dest(const Config& a, const Config& b) {
   return a.log.log_dest_stderr == b.log.log_dest_stderr &&
          a.log.log_dest_stdout == b.log.log_dest_stdout &&
@@ -197,9 +199,14 @@ constexpr Option kOptions[] = {
    {ValueType::integer, &check_integer}, "Accepted; nothing is ever unsaved."},
   {"autosave_on_changes", kGlobal, "false", kYes, kAll, kNoEffect,
    {ValueType::boolean, &check_boolean}, "Accepted; nothing is ever unsaved."},
+  {"disk_reserve", kGlobal, "67108864", kNo, Since::tombo, kSupported,
+   integer_option<&Config::disk_reserve, 0, kReserveMost>(),
+   "Bytes of the disk that the store keeps for acknowledgements and deletions, and that must be "
+   "free beside it to take more. 0: only a disk that is really full is noticed."},
   {"durability", kGlobal, "fsync", kNo, Since::tombo, kSupported,
    behaviour<&Config::durability>(ValueType::words, &set_durability),
-   "fsync: a message is acknowledged once it is on the disk; os: once the kernel has it; none."},
+   "fsync: a message is acknowledged once it is on the disk; os: once the kernel has it, which is "
+   "synced every second; none: at once, and the kernel gets it every second."},
   {"persistence", kGlobal, "false", kNo, kAll, kDiffers, boolean_option<&Config::persistence>(),
    "In a folder of its own, at once and not every autosave_interval. The database of Mosquitto is "
    "not read yet."},

@@ -20,6 +20,8 @@ TEST(PersistenceOptions, reads_what_survives_the_process) {
       "persistence true\npersistence_location /var/lib/\npersistence_file a.db\ndurability os\n");
   EXPECT_TRUE(config.persistence);
   EXPECT_EQ(config.durability, Durability::os);
+  EXPECT_EQ(config.disk_reserve, 67'108'864U);
+  EXPECT_EQ(config_of("disk_reserve 0").disk_reserve, 0U);
   EXPECT_EQ(config.store_path(), "/var/lib/a.tombo");
   EXPECT_EQ(config_of("persistence_file b").store_path(), "./b.tombo");
   EXPECT_TRUE(config_of("retained_persistence 1").persistence);

@@ -26,12 +26,16 @@ store::Durability durability_of(const config::Config& config) {
 
 Result<std::unique_ptr<Persistence>> Persistence::open(const config::Config& config, Logger& log) {
   if (!config.persistence) return std::unique_ptr<Persistence>();
-  Result<std::unique_ptr<store::RocksFrameStore>> frames = store::RocksFrameStore::open(
-      {.path = config.store_path(), .durability = durability_of(config)});
+  Result<std::unique_ptr<store::RocksFrameStore>> frames =
+      store::RocksFrameStore::open({.path = config.store_path(),
+                                    .durability = durability_of(config),
+                                    .reserve = config.disk_reserve});
   if (!frames) return Error{"Error: " + frames.error().text};
   auto opened = std::make_unique<Persistence>();
   opened->store = std::make_unique<store::DurableStore>(
-      std::move(*frames), config.receive_maximum() + broker::kQueueInMemory);
+      std::move(*frames), store::DurableStore::Options{.durability = durability_of(config),
+                                                       .queue_in_memory = config.receive_maximum() +
+                                                                          broker::kQueueInMemory});
   size_t messages = 0;
   const Result<void> loaded = opened->store->load(
       [&](broker::RestoredSession session) {

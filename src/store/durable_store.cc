@@ -7,10 +7,12 @@
 
 namespace tombo::store {
 
-DurableStore::DurableStore(std::unique_ptr<FrameStore> frames, size_t queue_in_memory)
+DurableStore::DurableStore(std::unique_ptr<FrameStore> frames, Options options)
     : frames_(std::move(frames)),
-      state_(*frames_, {.queue_in_memory = queue_in_memory}),
-      queue_(SIZE_MAX, SIZE_MAX) {}
+      durability_(options.durability),
+      state_(*frames_, {.queue_in_memory = options.queue_in_memory}),
+      queue_(SIZE_MAX, SIZE_MAX),
+      stopping_(0, 0) {}
 
 DurableStore::~DurableStore() {
   stop();
@@ -19,12 +21,16 @@ DurableStore::~DurableStore() {
 void DurableStore::start(Callbacks callbacks) {
   callbacks_ = std::move(callbacks);
   thread_ = Thread("store", [this] { run(); });
+  watch_thread_ = Thread("store-watch", [this] { watch(); });
 }
 
 void DurableStore::stop() {
   if (!thread_.joinable()) return;
   static_cast<void>(queue_.try_push(std::nullopt, 0));
+  stopping_.close();
+  frames_->stop_waiting();
   thread_.join();
+  watch_thread_.join();
 }
 
 void DurableStore::submit(broker::StoreBatch batch) {
@@ -49,11 +55,8 @@ void DurableStore::run() noexcept {
       more = gather(std::move(*work));
       if (!more) break;
     }
-    if (const Result<void> done = carry_out(); !done) {
-      queue_.close();
-      callbacks_.failed(done.error());
-      return;
-    }
+    if (queue_.is_closed()) return;  // A sync has failed.
+    if (const Result<void> done = carry_out(); !done) return fail(done.error());
   }
 }
 
@@ -61,10 +64,29 @@ void DurableStore::run() noexcept {
 Result<void> DurableStore::carry_out() {
   if (state_.has_work()) {
     if (Result<void> done = state_.commit(); !done) return done;
+    if (queue_.is_closed()) return {};
     tell();
   }
   if (Result<void> done = state_.read_pages(callbacks_.page); !done) return done;
   return state_.clean();
+}
+
+void DurableStore::watch() noexcept {
+  bool is_full = false;
+  Duration unsynced{0};
+  while (!stopping_.wait_closed(kRoomInterval)) {
+    const bool was_full = std::exchange(is_full, !frames_->has_room());
+    if (is_full != was_full) callbacks_.full(is_full);
+    unsynced += kRoomInterval;
+    if (durability_ == Durability::fsync || unsynced < kSyncInterval) continue;
+    unsynced = Duration(0);
+    if (const Result<void> done = frames_->catch_up(); !done) return fail(done.error());
+  }
+}
+
+void DurableStore::fail(const Error& error) {
+  queue_.close();
+  callbacks_.failed(error);
 }
 
 void DurableStore::tell() {

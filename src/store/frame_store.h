@@ -52,11 +52,12 @@ struct Commit {
 /// What a commit promises when it returns.
 enum class Durability : uint8_t {
   fsync,  ///< it is on the disk
-  os,     ///< the kernel has it
-  none,   ///< nothing (which is what os does, so far)
+  os,     ///< the kernel has it; the next catch_up() brings it to the disk
+  none,   ///< the process has it; the next catch_up() gives it to the kernel
 };
 
-/// Keeps frames and tables. Blocks; for one thread at a time but read(), which is for any.
+/// Keeps frames and tables. Blocks; for one thread at a time but read() and catch_up(), which are
+/// for any.
 class FrameStore {
  public:
   FrameStore() = default;
@@ -64,8 +65,18 @@ class FrameStore {
   FrameStore(const FrameStore&) = delete;
   FrameStore& operator=(const FrameStore&) = delete;
 
-  /// Error: it is not known what is on the disk.
+  /// On a full disk it waits until there is room. Error: it is not known what is on the disk.
   virtual Result<void> commit(const Commit& commit) = 0;
+
+  /// Is there room for more than what frees some, and does no commit wait? For any thread.
+  [[nodiscard]] virtual bool has_room() { return true; }
+
+  /// From now on a full disk is an error, also for a commit that waits. For any thread.
+  virtual void stop_waiting() {}
+
+  /// What `none` and `os` are behind with, see Durability. For any thread, beside commit().
+  /// Error: as of commit().
+  virtual Result<void> catch_up() { return {}; }
 
   /// The frame. Error: it is not there, or cannot be read.
   virtual Result<std::string> read(FrameNumber number) = 0;

@@ -20,6 +20,7 @@
 #include <rocksdb/write_batch.h>
 
 #include "base/check.h"
+#include "store/rocks_patient_files.h"
 
 namespace tombo::store {
 namespace {
@@ -29,9 +30,9 @@ namespace {
 constexpr std::string_view kVersion = "1\n";
 constexpr const char* kVersionFile = "VERSION";
 constexpr const char* kDatabase = "rocksdb";
+constexpr const char* kReserve = "reserve";
 
 constexpr size_t kBlockCache = size_t{32} << 20;
-constexpr size_t kWriteBuffer = size_t{64} << 20;
 constexpr uint64_t kLogMax = uint64_t{256} << 20;
 /// Values from this size on are not written again when files are merged.
 constexpr uint64_t kBlobSize = 4096;
@@ -88,9 +89,10 @@ void add(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, const 
   }
 }
 
-rocksdb::DBOptions database_options(rocksdb::Env* environment) {
+rocksdb::DBOptions database_options(const RocksOptions& wanted, rocksdb::Env* environment) {
   rocksdb::DBOptions options;
-  if (environment != nullptr) options.env = environment;
+  options.env = environment;
+  options.manual_wal_flush = wanted.durability == Durability::none;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
@@ -103,9 +105,9 @@ rocksdb::DBOptions database_options(rocksdb::Env* environment) {
 }
 
 rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache>& cache,
-                                            bool frames) {
+                                            const RocksOptions& wanted, bool frames) {
   rocksdb::ColumnFamilyOptions options;
-  options.write_buffer_size = kWriteBuffer;
+  options.write_buffer_size = wanted.write_buffer;
   options.compression = rocksdb::kNoCompression;
   options.enable_blob_files = frames;
   options.min_blob_size = kBlobSize;
@@ -119,11 +121,18 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
 }  // namespace
 
 struct RocksFrameStore::State {
+  Room room;
+  std::unique_ptr<rocksdb::Env> environment;
   std::unique_ptr<rocksdb::DB> database;
   std::array<rocksdb::ColumnFamilyHandle*, kTables> tables{};
   rocksdb::ColumnFamilyHandle* frames = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  Durability durability = Durability::fsync;
+  RocksOptions options;
+  bool failed = false;
+  bool sync_failed = false;  // Another thread's.
+  uint64_t synced = 0;       // The newest change that catch_up() has dealt with.
+
+  State* kept = nullptr;  // The one before, of those that may not be destroyed.
 
   State() = default;
   State(const State&) = delete;
@@ -131,6 +140,9 @@ struct RocksFrameStore::State {
 
   ~State() {
     if (database == nullptr) return;
+    if (options.durability != Durability::fsync) {
+      database->FlushWAL(true).PermitUncheckedError();
+    }
     for (rocksdb::ColumnFamilyHandle* handle : handles) {
       database->DestroyColumnFamilyHandle(handle);
     }
@@ -171,11 +183,24 @@ Result<void> make_folder(const std::filesystem::path& folder) {
   return {};
 }
 
+/// Takes `size` bytes of the disk; false: they are not there.
+bool make_reserve(const std::filesystem::path& file, uint64_t size) {
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  if (descriptor < 0) return false;
+  const bool made = ::posix_fallocate(descriptor, 0, static_cast<off_t>(size)) == 0;
+  ::close(descriptor);
+  std::error_code ignored;
+  if (!made) std::filesystem::remove(file, ignored);
+  return made;
+}
+
 /// Error: there is a store, but not one that this tombo understands.
 Result<void> check_folder(const std::filesystem::path& folder) {
   const std::string version = read_version(folder);
   if (version == kVersion) return {};
-  const bool is_store = std::filesystem::exists(folder / kDatabase);
+  std::error_code failed;
+  const bool is_store = std::filesystem::exists(folder / kDatabase, failed);
+  if (failed) return error_of(folder, failed.value());
   // Without a database it is a new folder, or one that was cut off while it was made.
   if (!is_store) return make_folder(folder);
   return Error{fmt::format("its format is \"{}\", and only {} is known: a newer tombo wrote it",
@@ -186,7 +211,13 @@ Result<void> check_folder(const std::filesystem::path& folder) {
 
 RocksFrameStore::RocksFrameStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-RocksFrameStore::~RocksFrameStore() = default;
+RocksFrameStore::~RocksFrameStore() {
+  if (!state_->failed && !state_->sync_failed) return;
+  // Closing RocksDB after a failed write may run into its assertions. The process ends anyhow.
+  static State* kept = nullptr;
+  state_->kept = kept;
+  kept = state_.release();
+}
 
 Result<std::unique_ptr<RocksFrameStore>> RocksFrameStore::open(const RocksOptions& options) {
   const std::filesystem::path folder(options.path);
@@ -195,20 +226,26 @@ Result<std::unique_ptr<RocksFrameStore>> RocksFrameStore::open(const RocksOption
   }
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCache);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(cache, false));
-  for (const char* name : kTableNames) families.emplace_back(name, family_options(cache, false));
-  families.emplace_back(kFrames, family_options(cache, true));
+  families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(cache, options, false));
+  for (const char* name : kTableNames)
+    families.emplace_back(name, family_options(cache, options, false));
+  families.emplace_back(kFrames, family_options(cache, options, true));
   auto state = std::make_unique<State>();
-  state->durability = options.durability;
+  state->options = options;
+  state->room.reserve = folder / kReserve;
+  rocksdb::Env* below =
+      options.environment != nullptr ? options.environment : rocksdb::Env::Default();
+  state->environment = rocksdb::NewCompositeEnv(with_patience(below->GetFileSystem(), state->room));
   rocksdb::DB* database = nullptr;
   const rocksdb::Status opened =
-      rocksdb::DB::Open(database_options(options.environment), folder / kDatabase, families,
-                        &state->handles, &database);
+      rocksdb::DB::Open(database_options(options, state->environment.get()), folder / kDatabase,
+                        families, &state->handles, &database);
   if (!opened.ok()) return error_of(opened).with("store", options.path);
   state->database.reset(database);
   // The first one is RocksDB's own.
   for (size_t i = 0; i < kTables; ++i) state->tables[i] = state->handles[1 + i];
   state->frames = state->handles[1 + kTables];
+  state->room.patience.allow(true);
   return std::unique_ptr<RocksFrameStore>(new RocksFrameStore(std::move(state)));
 }
 
@@ -223,10 +260,28 @@ Result<void> RocksFrameStore::commit(const Commit& commit) {
     batch.SingleDelete(state_->frames, slice(key_of(dead)));
   }
   rocksdb::WriteOptions options;
-  options.sync = state_->durability == Durability::fsync;
+  options.sync = state_->options.durability == Durability::fsync;
   const rocksdb::Status written = state_->database->Write(options, &batch);
+  state_->failed = !written.ok();
   if (!written.ok()) return error_of(written);
   return {};
+}
+
+void RocksFrameStore::stop_waiting() {
+  state_->room.patience.allow(false);
+}
+
+bool RocksFrameStore::has_room() {
+  if (state_->room.patience.waiting() != 0) return false;
+  const uint64_t reserve = state_->options.reserve;
+  if (reserve == 0) return true;
+  uint64_t free = 0;
+  const rocksdb::IOStatus asked = state_->database->GetFileSystem()->GetFreeSpace(
+      state_->options.path, rocksdb::IOOptions(), &free, nullptr);
+  if (!asked.ok()) return true;  // Then the disk itself has to say when it is full.
+  std::error_code ignored;
+  if (std::filesystem::exists(state_->room.reserve, ignored)) return free >= reserve;
+  return free >= 2 * reserve + reserve / 4 && make_reserve(state_->room.reserve, reserve);
 }
 
 Result<std::string> RocksFrameStore::read(FrameNumber number) {
@@ -258,9 +313,15 @@ Result<void> RocksFrameStore::scan(
   return {};
 }
 
-Result<void> RocksFrameStore::sync() {
-  const rocksdb::Status synced = state_->database->SyncWAL();
+Result<void> RocksFrameStore::catch_up() {
+  const uint64_t newest = state_->database->GetLatestSequenceNumber();
+  if (newest == state_->synced) return {};
+  const rocksdb::Status synced = state_->options.durability == Durability::none
+                                     ? state_->database->FlushWAL(false)
+                                     : state_->database->SyncWAL();
+  state_->sync_failed = !synced.ok();
   if (!synced.ok()) return error_of(synced);
+  state_->synced = newest;
   return {};
 }
 

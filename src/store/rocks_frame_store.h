@@ -14,11 +14,17 @@ namespace tombo::store {
 struct RocksOptions {
   std::string path;  ///< The folder; made when it is not there.
   Durability durability = Durability::fsync;
-  rocksdb::Env* environment = nullptr;  ///< For tests; null: the system's.
+  /// Bytes of the disk that are kept for what frees room (acknowledgements, deletions), as a file
+  /// in the folder; and what must be free beside it to take more. 0: none.
+  uint64_t reserve = 0;
+  rocksdb::Env* environment = nullptr;     ///< For tests; null: the system's.
+  size_t write_buffer = size_t{64} << 20;  ///< Of a table, in memory; small ones make many files.
 };
 
 /// The FrameStore of one machine: a folder of RocksDB, a column family for the frames and for each
 /// table. A commit is one write to its log, with one fsync.
+/// On a full disk the reserve is given away, and made again when there is room for it twice; a full
+/// disk while it is opened is an error.
 class RocksFrameStore final : public FrameStore {
  public:
   /// Error: the folder cannot be opened, is in use, is damaged, or was written by a newer tombo, in
@@ -35,8 +41,9 @@ class RocksFrameStore final : public FrameStore {
   Result<void> scan(Table table,
                     const std::function<bool(std::string_view, std::string_view)>& each) override;
 
-  /// With Durability::os: what the kernel has goes to the disk.
-  Result<void> sync();
+  [[nodiscard]] bool has_room() override;
+  void stop_waiting() override;
+  Result<void> catch_up() override;
 
   /// A copy of the whole store in a new folder at `path`, while it is in use.
   Result<void> checkpoint(const std::string& path);

@@ -62,7 +62,7 @@ FORBIDDEN_SYSTEM = {
 ONE_FILE = [
     ("nats.h", "cluster/nats_cluster*.cc"),
     ("nats/*", "cluster/nats_cluster*.cc"),
-    ("rocksdb/*", "store/rocks_*.cc"),
+    ("rocksdb/*", "store/rocks_*"),
 ]
 
 

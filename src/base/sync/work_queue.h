@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -43,11 +44,22 @@ class WorkQueue {
     return take();
   }
 
+  /// Waits for close(), at most so long. False: it has not come.
+  [[nodiscard]] bool wait_closed(std::chrono::milliseconds time) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, time, [this] { return closed_; });
+  }
+
   /// The next item; nullopt: there is none now, or it is closed.
   [[nodiscard]] std::optional<T> try_pop() {
     const std::lock_guard lock(mutex_);
     if (closed_ || items_.empty()) return std::nullopt;
     return take();
+  }
+
+  [[nodiscard]] bool is_closed() {
+    const std::lock_guard lock(mutex_);
+    return closed_;
   }
 
   /// Drops what is left; from now on everybody is sent away.

@@ -35,6 +35,15 @@ TEST(WorkQueue, refuses_more_weight_than_its_bound) {
   EXPECT_TRUE(queue.try_push(2, 6));
 }
 
+TEST(WorkQueue, tells_when_it_is_closed) {
+  WorkQueue<int> queue(2, 10);
+  EXPECT_FALSE(queue.is_closed());
+  EXPECT_FALSE(queue.wait_closed(std::chrono::milliseconds(1)));
+  const Thread closes("closes", [&queue] { queue.close(); });
+  EXPECT_TRUE(queue.wait_closed(std::chrono::milliseconds(60'000)));
+  EXPECT_TRUE(queue.is_closed());
+}
+
 TEST(WorkQueue, sends_everybody_away_when_it_is_closed) {
   WorkQueue<int> queue(2, 10);
   EXPECT_TRUE(queue.try_push(1, 1));

@@ -1,0 +1,344 @@
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <string>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "store/durable_store.h"
+#include "store/rocks_frame_store.h"
+#include "store/rocks_test_files.h"
+
+// The committer's thread over RocksDB over a disk that loses what was not synced.
+namespace tombo::store {
+namespace {
+
+using broker::StoreOp;
+
+constexpr unsigned kShards = 3;
+/// So many messages of a shard are not done with.
+constexpr uint64_t kQueued = 20;
+
+/// Batch `number` of a shard: sets a retained message, queues a message, is done with an old one.
+/// Whatever is found of it later has to be all of it.
+broker::StoreBatch batch_of(unsigned shard, uint64_t number) {
+  broker::StoreBatch batch;
+  batch.shard = broker::ShardId(static_cast<uint8_t>(shard));
+  batch.number = number;
+  const auto push = [&batch, shard](StoreOp::Kind kind) -> StoreOp& {
+    StoreOp& op = batch.ops.emplace_back();
+    op.kind = kind;
+    op.key = shard + 1;
+    return op;
+  };
+  const auto message = [](const std::string& topic, const std::string& payload) {
+    auto made = mqtt::Message::make(
+        {.topic = topic, .properties = {}, .payload = as_bytes(payload), .retain = true});
+    made->share_across_shards();
+    return made;
+  };
+  if (number == 1) {
+    push(StoreOp::Kind::session_put).session = std::make_unique<broker::SessionRecord>();
+  }
+  const std::string payload = std::to_string(number) + "," + std::string(number % 7 * 200, 'x');
+  push(StoreOp::Kind::retained_set).message = message(std::to_string(shard), payload);
+  StoreOp& queued = push(StoreOp::Kind::queue_add);
+  queued.message = message("queued", payload);
+  queued.sequence = number;
+  queued.bits = 1;
+  if (number > kQueued) {
+    push(StoreOp::Kind::queue_done).packet_id = broker::packet_id_of(number - kQueued).value();
+  }
+  return batch;
+}
+
+uint64_t number_of(const mqtt::Message& message) {
+  return std::stoull(std::string(as_text(message.payload())));
+}
+
+/// A broker's store, run again and again on the same folder.
+class PowerCutTest : public ::testing::Test {
+ protected:
+  PowerCutTest() {
+    // Stores that failed keep their files open.
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    std::string pattern = ::testing::TempDir() + "tombo-cut-XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+  }
+
+  ~PowerCutTest() override {
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  /// False: the power went.
+  bool open(Durability durability, uint64_t cut_after = UINT64_MAX) {
+    files_ = std::make_shared<TestFileSystem>(random_.next());
+    environment_ = rocksdb::NewCompositeEnv(files_);
+    files_->cut_after(cut_after);
+    Result<std::unique_ptr<RocksFrameStore>> frames =
+        RocksFrameStore::open({.path = path().string(),
+                               .durability = durability,
+                               .reserve = kReserve,
+                               .environment = environment_.get(),
+                               .write_buffer = size_t{64} << 10});
+    EXPECT_TRUE(frames || files_->is_cut()) << frames.error().text;
+    if (!frames) return false;
+    store_ = std::make_unique<DurableStore>(std::move(*frames),
+                                            DurableStore::Options{.durability = durability});
+    if (!load_and_check()) return false;
+    failure_.clear();
+    store_->start({.committed =
+                       [this, durability](broker::ShardId shard, uint64_t number) {
+                         const std::lock_guard lock(mutex_);
+                         EXPECT_TRUE(failure_.empty() || durability != Durability::fsync)
+                             << "nothing is acknowledged after a failure";
+                         committed_[shard.value()] = number;
+                       },
+                   .failed =
+                       [this](const Error& error) {
+                         const std::lock_guard lock(mutex_);
+                         failure_ = error.text;
+                       },
+                   .full =
+                       [this](bool is_full) {
+                         const std::lock_guard lock(mutex_);
+                         full_.push_back(is_full);
+                       }});
+    return true;
+  }
+
+  /// What the store has is whole batches, in order, and no fewer than were committed.
+  bool load_and_check() {
+    std::map<std::string, uint64_t> retained;
+    std::map<uint64_t, std::vector<uint64_t>> queues;
+    const Result<void> loaded = store_->load(
+        [&queues](broker::RestoredSession session) {
+          for (const auto& entry : session.queue) {
+            EXPECT_EQ(number_of(*entry.message), entry.sequence);
+            queues[session.key].push_back(entry.sequence);
+          }
+        },
+        [&retained](SharedRef<const mqtt::Message> message) {
+          retained[std::string(message->topic())] = number_of(*message);
+        });
+    EXPECT_TRUE(loaded || files_->is_cut()) << loaded.error().text;
+    if (!loaded) return false;
+    for (unsigned shard = 0; shard < kShards; ++shard) {
+      const uint64_t newest = retained[std::to_string(shard)];
+      if (checks_committed_) {
+        EXPECT_GE(newest, std::max(committed_[shard], newest_[shard]));
+      }
+      EXPECT_LE(newest, submitted_[shard]);
+      std::vector<uint64_t> expected;
+      for (uint64_t i = newest > kQueued ? newest - kQueued + 1 : 1; i <= newest; ++i) {
+        expected.push_back(i);
+      }
+      EXPECT_EQ(queues[shard + 1], expected);
+      newest_[shard] = submitted_[shard] = newest;
+    }
+    committed_.assign(kShards, 0);
+    return true;
+  }
+
+  /// Shards record until it fails, or have recorded so much.
+  void run(uint64_t batches) {
+    std::vector<Thread> shards;
+    for (unsigned shard = 0; shard < kShards; ++shard) {
+      shards.emplace_back("shard", [this, shard, batches] {
+        for (uint64_t left = batches; left > 0 && !files_->is_cut(); --left) {
+          store_->submit(batch_of(shard, ++submitted_[shard]));
+        }
+      });
+    }
+    shards.clear();
+  }
+
+  void close() {
+    store_->stop();
+    store_.reset();
+  }
+
+  std::string failure() {
+    const std::lock_guard lock(mutex_);
+    return failure_;
+  }
+
+  uint64_t committed(unsigned shard) {
+    const std::lock_guard lock(mutex_);
+    return committed_[shard];
+  }
+
+  [[nodiscard]] std::filesystem::path path() const { return folder_ / "store"; }
+
+  std::vector<bool> full() {
+    const std::lock_guard lock(mutex_);
+    return full_;
+  }
+
+  template <class Condition>
+  static void wait_for(const Condition& condition) {
+    WorkQueue<bool> never(0, 0);
+    for (int i = 0; i < 20'000 && !condition(); ++i) {
+      static_cast<void>(never.wait_closed(Duration(1)));
+    }
+    EXPECT_TRUE(condition());
+  }
+
+  static constexpr uint64_t kReserve = 1 << 20;
+
+  std::filesystem::path folder_;
+  Random random_{1};
+  std::shared_ptr<TestFileSystem> files_;  // Of this start. A store that failed keeps its own.
+  std::unique_ptr<rocksdb::Env> environment_;
+  std::mutex mutex_;
+  std::string failure_;
+  std::vector<bool> full_;
+  std::vector<uint64_t> committed_ = std::vector<uint64_t>(kShards);
+  std::vector<uint64_t> newest_ = std::vector<uint64_t>(kShards);  // At the last start.
+  std::vector<uint64_t> submitted_ = std::vector<uint64_t>(kShards);
+  bool checks_committed_ = true;
+  std::unique_ptr<DurableStore> store_;
+};
+
+TEST_F(PowerCutTest, finds_all_that_was_committed_and_nothing_by_halves) {
+  constexpr int kCuts = 200;
+  for (int cut = 0; cut < kCuts && !HasFailure(); ++cut) {
+    // The power may go again while the broker starts.
+    const bool at_start = random_.one_in(4);
+    if (open(Durability::fsync, at_start ? random_.below(100) : UINT64_MAX)) {
+      files_->cut_after(random_.below(100));
+      run(100);
+      close();
+    }
+    files_->drop_unsynced();
+  }
+  EXPECT_GT(newest_[0], uint64_t{kCuts}) << "something was committed between the cuts";
+}
+
+TEST_F(PowerCutTest, with_os_a_kill_loses_nothing_and_a_power_cut_keeps_the_order) {
+  for (int end = 0; end < 60 && !HasFailure(); ++end) {
+    open(Durability::os);
+    const bool power = random_.one_in(2);
+    // What the kernel has is there when only the process ends.
+    files_->cut_after(random_.below(100));
+    run(100);
+    close();
+    checks_committed_ = !power;
+    if (power) {
+      files_->drop_unsynced();
+      newest_.assign(kShards, 0);
+    }
+  }
+}
+
+TEST_F(PowerCutTest, with_os_what_was_committed_is_synced_soon) {
+  open(Durability::os);
+  run(100);
+  wait_for([this] { return committed(0) == 100; });
+  const uint64_t unsynced = files_->unsynced();
+  EXPECT_GT(unsynced, 0U);
+  wait_for([this] { return files_->unsynced() == 0; });
+  files_->cut_after(0);
+  close();
+  files_->drop_unsynced();
+  open(Durability::os);
+  EXPECT_EQ(newest_[0], 100U);
+}
+
+TEST_F(PowerCutTest, none_gives_what_was_committed_to_the_kernel_soon) {
+  open(Durability::none);
+  const uint64_t before = files_->unsynced();
+  run(10);
+  wait_for([this] { return committed(0) == 10; });
+  wait_for([&] { return files_->unsynced() > before; });
+  files_->cut_after(0);
+  close();
+  open(Durability::none);
+  EXPECT_EQ(newest_[0], 10U);
+}
+
+TEST_F(PowerCutTest, acknowledges_nothing_after_a_write_or_sync_has_failed) {
+  for (const auto fault :
+       {TestFileSystem::Fault::failing_writes, TestFileSystem::Fault::failing_syncs}) {
+    open(Durability::fsync);
+    run(50);
+    wait_for([this] { return committed(0) == submitted_[0]; });
+    files_->set_fault(fault);
+    run(50);
+    wait_for([this] { return !failure().empty(); });
+    EXPECT_NE(failure().find("Input/output error"), std::string::npos) << failure();
+    files_->set_fault(TestFileSystem::Fault::none);
+    run(50);
+    close();
+    EXPECT_TRUE(full().empty()) << "that is another thing";
+  }
+  open(Durability::fsync);
+}
+
+class FullDiskTest : public PowerCutTest,
+                     public ::testing::WithParamInterface<TestFileSystem::Fault> {};
+
+TEST_P(FullDiskTest, waits_until_there_is_room_and_goes_on) {
+  for (int times = 0; times < 12 && !HasFailure(); ++times) {
+    open(Durability::fsync);
+    run(50);
+    files_->set_fault(GetParam());
+    run(50);
+    wait_for([this] { return !full().empty() && full().back(); });
+    EXPECT_EQ(failure(), "");
+    const bool cut = random_.one_in(3);
+    if (cut) files_->cut_after(0);
+    files_->set_fault(TestFileSystem::Fault::none);
+    if (!cut) {
+      wait_for([this] { return !full().back(); });
+      wait_for([this] { return committed(2) == submitted_[2]; });
+      run(50);
+    }
+    close();
+    files_->drop_unsynced();
+    full_.clear();
+  }
+  open(Durability::fsync);
+}
+
+INSTANTIATE_TEST_SUITE_P(PowerCutTest, FullDiskTest,
+                         ::testing::Values(TestFileSystem::Fault::full,
+                                           TestFileSystem::Fault::quota));
+
+TEST_F(PowerCutTest, says_that_the_disk_is_full_while_there_is_a_reserve) {
+  open(Durability::fsync);
+  run(10);
+  wait_for([this] { return committed(0) == 10; });
+  wait_for([this] { return std::filesystem::exists(path() / "reserve"); });
+  EXPECT_EQ(std::filesystem::file_size(path() / "reserve"), kReserve);
+  files_->set_free(kReserve - 1);
+  run(1);
+  wait_for([this] { return full() == std::vector<bool>{true}; });
+  run(10);
+  wait_for([this] { return committed(0) == 21; });
+  files_->set_free(kReserve);
+  wait_for([this] { return full() == std::vector<bool>{true, false}; });
+  close();
+}
+
+TEST_F(PowerCutTest, stops_although_the_disk_is_full) {
+  open(Durability::fsync);
+  files_->set_fault(TestFileSystem::Fault::full);
+  run(10);
+  wait_for([this] { return !full().empty(); });
+  close();
+  EXPECT_EQ(committed(0), 0U);
+  EXPECT_FALSE(std::filesystem::exists(path() / "reserve")) << "it was used up first";
+  checks_committed_ = false;
+  open(Durability::fsync);
+}
+
+}  // namespace
+}  // namespace tombo::store
