@@ -166,10 +166,7 @@ void Core::on_rate_timer(Session& session) {
 void Core::obey_waiting_disconnect(Peer peer) {
   Connection& connection = peer.connection;
   // Of one that is closing nothing counts any more: its session may be another's.
-  if (!connection.is_open() || (connection.paused_for & Connection::pause_rate) == 0 ||
-      connection.partial == nullptr) {
-    return;
-  }
+  if (!connection.is_open() || !connection.is_slowed() || connection.partial == nullptr) return;
   const std::unique_ptr<Buffer> rest = std::move(connection.partial);
   for (Bytes left = *rest; !left.empty();) {
     const mqtt::Cut cut = mqtt::cut_frame(left, packet_size_limit(connection));
@@ -184,7 +181,10 @@ bool Core::subscription_fits(Session& session, std::string_view filter) {
   const uint32_t limit = config().limits.max_subscriptions_per_client;
   if (limit == 0) return true;
   const size_t shared = session.shared == nullptr ? 0 : session.shared->size();
-  if (session.subscriptions.size() + shared < limit) return true;
+  return session.subscriptions.size() + shared < limit || has_subscription(session, filter);
+}
+
+bool Core::has_subscription(Session& session, std::string_view filter) {
   if (mqtt::is_shared(filter)) {
     const std::string_view name = filter.substr(sizeof("$share/") - 1);
     return session.shared != nullptr &&
@@ -211,6 +211,10 @@ Reason Core::refuse_subscription(Session& session, const mqtt::Subscription& ent
     why = fmt::format("more than {} subscriptions (max_subscriptions_per_client)",
                       limits.max_subscriptions_per_client);
     log_limit(peer, LimitHit::subscriptions, "SUBSCRIBE refused", why);
+    reason = Reason::quota_exceeded;
+  } else if (const auto full = no_room_for(session, filter); !full.empty()) {
+    why = full;
+    refused(session, Refused::subscribe, filter, full);
     reason = Reason::quota_exceeded;
   }
   if (reason == Reason::success || peer.connection.version == Version::v5) return reason;

@@ -124,7 +124,8 @@ struct Connection {
     pause_acks = 4,
     pause_subscribe = 8,
     pause_login = 16,  ///< what was read behind the CONNECT waits in `partial`
-    pause_rate = 32    ///< too much was sent: what was read behind it waits in `partial`
+    pause_rate = 32,   ///< too much was sent: what was read behind it waits in `partial`
+    pause_disk = 64    ///< a message that the full disk cannot take waits first in `partial`
   };
 
   [[nodiscard]] bool is_open() const { return stage == Stage::open; }
@@ -133,10 +134,11 @@ struct Connection {
     return counted_address != nullptr ? counted_address.get() : address.get();
   }
 
-  /// Do packets behind the last one wait: for a login to be decided, or until a rate allows them?
-  [[nodiscard]] bool rest_waits() const {
-    return stage == Stage::authenticating || (paused_for & pause_rate) != 0;
-  }
+  /// Does what the client sent next wait in `partial`, until a rate or the disk allows it?
+  [[nodiscard]] bool is_slowed() const { return (paused_for & (pause_rate | pause_disk)) != 0; }
+
+  /// Do packets behind the last one wait, for that or for a login to be decided?
+  [[nodiscard]] bool rest_waits() const { return stage == Stage::authenticating || is_slowed(); }
 };
 
 static_assert(sizeof(Connection) <= 224, "an idle connection stays small");

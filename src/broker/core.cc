@@ -157,7 +157,7 @@ size_t Core::on_bytes(ConnectionId id, Bytes bytes, Now now) {
   Connection* connection = connections_.find(id);
   if (connection == nullptr || connection->stage == Connection::Stage::closing) return given;
   stats_.bytes_received += given;
-  if ((connection->paused_for & (Connection::pause_login | Connection::pause_rate)) != 0) {
+  if ((connection->paused_for & Connection::pause_login) != 0 || connection->is_slowed()) {
     // Read before the socket was told to rest.
     if (connection->partial == nullptr) connection->partial = std::make_unique<Buffer>();
     connection->partial->insert(connection->partial->end(), bytes.begin(), bytes.end());
@@ -217,10 +217,16 @@ bool Core::take_partial(ConnectionId id, Bytes& bytes) {
     return false;
   }
   // The frame's bytes must outlive the connection's members, which a handler may reset.
-  const std::unique_ptr<Buffer> whole = std::move(connection.partial);
+  std::unique_ptr<Buffer> whole = std::move(connection.partial);
   const size_t taken = take_frames(id, *whole);
-  const Connection* after = connections_.find(id);
+  Connection* after = connections_.find(id);
   if (after == nullptr || after->stage == Connection::Stage::closing) return false;
+  if (taken == 0 && after->is_slowed()) {
+    // The packet itself is not taken yet, nor what came behind it.
+    whole->insert(whole->end(), bytes.begin(), bytes.end());
+    after->partial = std::move(whole);
+    return false;
+  }
   // The beginning of the next packet may be in here. It came in this read: back to the others.
   const size_t left = whole->size() - taken;
   DCHECK(left <= whole->size() - before);
@@ -235,8 +241,10 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
   while (taken < bytes.size()) {
     if (taken != 0 && output_.wants_flush) break;
     Connection* connection = connections_.find(id);
-    if (connection == nullptr || connection->stage == Connection::Stage::closing) break;
-    if (connection->rest_waits()) break;
+    if (connection == nullptr || connection->stage == Connection::Stage::closing ||
+        connection->rest_waits()) {
+      break;
+    }
     const Peer peer{id, *connection};
     if (connection->stage == Connection::Stage::connecting &&
         !check_first_bytes(peer, bytes.subspan(taken))) {
@@ -245,6 +253,7 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
     const mqtt::Cut cut = mqtt::cut_frame(bytes.subspan(taken), packet_size_limit(*connection));
     if (cut.status == mqtt::CutStatus::incomplete) break;
     if (cut.status == mqtt::CutStatus::complete) {
+      if (waits_for_disk(peer, bytes[taken])) break;
       const Bytes rest = bytes.subspan(taken + cut.frame.size());
       taken += cut.frame.size();
       connection->last_received = now_.time;  // [MQTT-3.1.2-22] speaks of whole packets

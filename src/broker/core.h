@@ -202,6 +202,7 @@ class Core {
   void on_rate_timer(Session& session);
   void obey_waiting_disconnect(Peer peer);
   bool subscription_fits(Session& session, std::string_view filter);
+  bool has_subscription(Session& session, std::string_view filter);
   mqtt::Reason refuse_subscription(Session& session, const mqtt::Subscription& entry,
                                    std::string_view filter, std::string& why);
 
@@ -443,6 +444,15 @@ class Core {
   void record_done(const Session& session, mqtt::PacketId id);
   void hold_control(Peer peer, const Session& session);
   size_t free_control(Connection& connection) const;
+  void drop_held(Connection& connection);
+
+  // full_disk.cc
+  void on_disk_full(bool is_full);
+  bool waits_for_disk(Peer peer, uint8_t first_byte);
+  std::string_view no_room_for(const mqtt::Publish& packet) const;
+  std::string_view no_room_for(const mqtt::Connect& packet, bool known) const;
+  std::string_view no_room_for(Session& session, std::string_view filter);
+  std::string_view no_room_for(const mqtt::Message& message) const;
 
   // paged_queue.cc
   bool is_paged_next(const Session& session) const;
@@ -487,6 +497,8 @@ class Core {
   std::unordered_map<uint64_t, std::vector<HeldDelivery>> undecided_;
   uint64_t ended_in_ = 0;         ///< the last batch that deletes a session
   uint64_t sessions_stored_ = 0;  ///< keys given out by this shard
+  bool disk_full_ = false;
+  std::vector<ConnectionId> waiting_for_disk_;  ///< not read until it has room
   std::vector<Match> matches_;
   std::vector<std::vector<uint32_t>> more_ids_;
   std::vector<std::unique_ptr<Buffer>> spare_buffers_;

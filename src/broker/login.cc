@@ -168,8 +168,8 @@ void Core::go_on(ConnectionId id) {
     if (taken != whole->size()) {
       connection->partial =
           std::make_unique<Buffer>(whole->begin() + static_cast<ptrdiff_t>(taken), whole->end());
-      const bool slowed = (connection->paused_for & Connection::pause_rate) != 0;
-      if (!slowed && taken != 0 && output_.wants_flush) return send(setup_.shard, mail::GoOn{id});
+      if (!connection->is_slowed() && taken != 0 && output_.wants_flush)
+        return send(setup_.shard, mail::GoOn{id});
     }
   }
   set_reading({id, *connection}, Connection::pause_login, false);

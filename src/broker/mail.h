@@ -151,6 +151,11 @@ struct ReadQueue {
   SessionId session;
 };
 
+/// The store's disk is full, or has room again.
+struct DiskFull {
+  bool is_full = false;
+};
+
 /// Before any client is let in: a session that the store had.
 struct RestoreSession {
   RestoredSession session;
@@ -185,13 +190,14 @@ struct Shutdown {
 
 namespace tombo::broker {
 
-using Mail = std::variant<mail::Publish, mail::Settled, mail::Decided, mail::Credit, mail::Retain,
-                          mail::ReplayNext, mail::GroupJoined, mail::GroupDeliver,
-                          std::unique_ptr<mail::ReplayStart>, std::unique_ptr<mail::ReplayPage>,
-                          std::unique_ptr<mail::GroupUpdate>, std::unique_ptr<mail::GroupReturn>,
-                          std::unique_ptr<mail::Adopt>, std::unique_ptr<mail::AuthDecided>,
-                          mail::GoOn, mail::Committed, mail::ReadQueue, std::unique_ptr<QueuePage>,
-                          std::unique_ptr<mail::RestoreSession>, mail::RestoreRetained,
-                          mail::RestoreDone, mail::Inject, mail::Reconfigure, mail::Shutdown>;
+using Mail =
+    std::variant<mail::Publish, mail::Settled, mail::Decided, mail::Credit, mail::Retain,
+                 mail::ReplayNext, mail::GroupJoined, mail::GroupDeliver,
+                 std::unique_ptr<mail::ReplayStart>, std::unique_ptr<mail::ReplayPage>,
+                 std::unique_ptr<mail::GroupUpdate>, std::unique_ptr<mail::GroupReturn>,
+                 std::unique_ptr<mail::Adopt>, std::unique_ptr<mail::AuthDecided>, mail::GoOn,
+                 mail::Committed, mail::DiskFull, mail::ReadQueue, std::unique_ptr<QueuePage>,
+                 std::unique_ptr<mail::RestoreSession>, mail::RestoreRetained, mail::RestoreDone,
+                 mail::Inject, mail::Reconfigure, mail::Shutdown>;
 
 }  // namespace tombo::broker

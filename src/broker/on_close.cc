@@ -115,7 +115,10 @@ void Core::malformed(Peer peer, mqtt::PacketType type, const mqtt::Malformed& wh
 void Core::end(Peer peer, Reason reason, std::string_view why) {
   Connection& connection = peer.connection;
   if (connection.stage == Connection::Stage::closing) return;
-  if (connection.is_open() && connection.version == Version::v5) {
+  drop_held(connection);
+  // Without CONNACK, which may have been held, there is nothing to disconnect from.
+  const bool knows_us = connection.greeted || connection.control != nullptr;
+  if (connection.is_open() && connection.version == Version::v5 && knows_us) {
     mqtt::Disconnect packet;
     packet.reason = reason;
     Buffer properties;

@@ -14,6 +14,9 @@ void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view clien
                   bool assigned) {
   Connection& connection = peer.connection;
   const bool known = static_cast<bool>(sessions_.find(client_id));
+  if (const auto full = no_room_for(packet, known); !full.empty()) {
+    return refuse(peer, packet, Reason::quota_exceeded, full);
+  }
   Admission* admission = setup_.admission;
   // Who takes its own session over gets the place that the old connection gives back.
   const bool takes_over = known && sessions_.at(sessions_.find(client_id)).online();

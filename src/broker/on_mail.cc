@@ -40,6 +40,7 @@ void Core::on_mail(Mail mail, Now now) {
           [this](const mail::Committed& committed) { on_committed(committed.number); },
           [this](const mail::ReadQueue& wanted) { on_read_queue(wanted); },
           [this](std::unique_ptr<QueuePage>& page) { on_queue_page(*page); },
+          [this](const mail::DiskFull& disk) { on_disk_full(disk.is_full); },
           [this](std::unique_ptr<mail::RestoreSession>& found) { restore(found->session); },
           [this](const mail::RestoreRetained& found) {
             static_cast<void>(keep_retained(found.message));

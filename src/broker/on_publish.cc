@@ -173,6 +173,9 @@ Reason Core::publish_verdict(Session& session, const mqtt::Publish& packet, std:
       !mqtt::well_formed_utf8(as_text(packet.payload))) {
     return refuse(Reason::payload_format_invalid, "payload is not UTF-8");
   }
+  if (const auto full = no_room_for(packet); !full.empty()) {
+    return refuse(Reason::quota_exceeded, full);
+  }
   const uint64_t memory = config().memory_limit / setup_.shards;
   // An empty payload may pass the limit: it is how clients clear retained messages.
   if (memory != 0 && !packet.payload.empty() &&

@@ -20,7 +20,7 @@ int64_t bytes_of(const Message* message) {
 /// it: a value that is out of date is worse than none.
 bool Core::keep_retained(const SharedRef<const Message>& message) {
   const bool clears = message->payload_size() == 0;
-  const bool looks = config().limits.any_retained();
+  const bool looks = config().limits.any_retained() || disk_full_;
   const Message* old = looks ? retained_.find(message->topic()) : nullptr;
   const std::string why = looks && !clears ? check_retained(*message, old) : std::string();
   if (old != nullptr) count_retained_of_client(*old, -1);
@@ -45,6 +45,7 @@ bool Core::keep_retained(const SharedRef<const Message>& message) {
 /// one.
 std::string Core::check_retained(const Message& message, const Message* old) {
   if (message.origin() == 0) return {};
+  if (const auto full = no_room_for(message); !full.empty()) return std::string(full);
   const config::Limits& limits = config().limits;
   Admission::Retained sum;
   if (multi() && setup_.admission != nullptr) {

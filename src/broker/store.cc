@@ -166,6 +166,14 @@ size_t Core::free_control(Connection& connection) const {
   return connection.control->size();
 }
 
+/// What may not leave yet never will: the connection ends, and what comes behind need not wait.
+void Core::drop_held(Connection& connection) {
+  if (connection.control == nullptr || connection.holds == nullptr) return;
+  connection.control->resize(free_control(connection));
+  connection.holds.reset();
+  if (connection.control->empty()) connection.control.reset();
+}
+
 void Core::on_committed(uint64_t number) {
   committed_ = number;
   while (!owed_.empty() && owed_.front().batch <= number) {

@@ -117,7 +117,8 @@ void Core::write_session(Peer peer, Session& session, FlushBuffer& buffer) {
   want_page(session);
 }
 
-/// Is there a place in the client's window (receive maximum, max_inflight_*)? [MQTT-3.3.4-9]
+/// Is there a place in the client's window (receive maximum, max_inflight_*) [MQTT-3.3.4-9], and
+/// may the message be sent?
 bool Core::window_open(const Connection& connection, const Session& session,
                        const Delivery& delivery) const {
   if (session.inflight.size() >= window(connection)) return false;

@@ -111,7 +111,7 @@ int serve(Origin& origin, config::ParseOutcome outcome) {
   server.stop();
   LOG_TO(log, LogType::info, "mosquitto version {} terminating",
          version_text(config->compatibility));
-  return 0;
+  return server.has_failed() ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /// Option --test-config: 0 when a start would work, else 3.

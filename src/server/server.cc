@@ -11,6 +11,7 @@
 #include <fmt/core.h>
 
 #include "base/check.h"
+#include "server/signals.h"
 
 namespace tombo::server {
 namespace {
@@ -119,12 +120,34 @@ void Server::start_store() {
              batch->items.emplace_back(std::move(page));
              shards_[shard.value()]->post(std::move(batch));
            },
-       .failed =
-           [](const Error& error) {
-             // What is on the disk is not known any more, so nothing may be acknowledged.
-             fmt::print(stderr, "Error: The store failed, the broker ends: {}.\n", error.text);
-             std::_Exit(EXIT_FAILURE);
-           }});
+       .failed = [this](const Error& error) { on_store_failed(error); },
+       .full = [this](bool is_full) { on_disk_full(is_full); }});
+}
+
+/// What is on the disk is not known any more, so nothing may be acknowledged, and the store says
+/// that nothing is safe. Clients learn of it by the end of their connections.
+void Server::on_store_failed(const Error& error) {
+  if (failed_.test_and_set()) return;
+  log_sink_.write(LogType::error,
+                  fmt::format("Error: The store failed, nothing is acknowledged any more and the "
+                              "broker ends: {}.",
+                              error.text));
+  ask_to_stop();
+}
+
+void Server::on_disk_full(bool is_full) {
+  if (is_full) {
+    log_sink_.write(LogType::warning,
+                    "Warning: The disk of the store is full: QoS 1 and 2, new sessions and "
+                    "subscriptions that stay are refused until there is room.");
+  } else {
+    log_sink_.write(LogType::notice, "The disk of the store has room again.");
+  }
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    auto batch = std::make_unique<Shard::MailBatch>();
+    batch->items.emplace_back(mail::DiskFull{is_full});
+    shard->post(std::move(batch));
+  }
 }
 
 void Server::restore() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -66,6 +67,11 @@ class Server {
 
   /// The numbers of all shards, summed; wakes none of them.
   [[nodiscard]] broker::Stats stats() const;
+
+  /// Has the store failed? Then nothing more is acknowledged, and the process has been asked to
+  /// stop. For any thread.
+  [[nodiscard]] bool has_failed() const { return failed_.test(); }
+
   /// The subscriptions of all shards as text.
   [[nodiscard]] std::string subscription_tree();
 
@@ -84,6 +90,8 @@ class Server {
   /// What the store had goes to the shards, before they let anybody in.
   void restore();
   void start_store();
+  void on_store_failed(const Error& error);
+  void on_disk_full(bool is_full);
 
   std::shared_ptr<const config::Config> config_;
   LogSink& log_sink_;
@@ -100,6 +108,7 @@ class Server {
   Listening listening_;
   std::optional<Listening::Change> first_;  // From listen() to accept().
   bool running_ = false;
+  std::atomic_flag failed_;
 };
 
 }  // namespace tombo::server

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <csignal>
 #include <ctime>
+#include <unistd.h>
 
 namespace tombo::server {
 namespace {
@@ -32,6 +33,12 @@ void block_signals() {
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
   // Sockets are written with MSG_NOSIGNAL; this is for standard output.
   ::signal(SIGPIPE, SIG_IGN);
+  // A limit on the size of files is an error of the write, which says more than a core.
+  ::signal(SIGXFSZ, SIG_IGN);
+}
+
+void ask_to_stop() {
+  ::kill(::getpid(), SIGTERM);
 }
 
 Signal wait_signal(std::optional<Duration> timeout) {

@@ -21,6 +21,9 @@ enum class Signal : uint8_t {
 /// ignored. Requires: no other thread runs yet.
 void block_signals();
 
+/// The same as SIGTERM, from any thread.
+void ask_to_stop();
+
 /// Waits for a signal; nullopt: without a time-out.
 Signal wait_signal(std::optional<Duration> timeout);
 

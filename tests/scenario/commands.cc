@@ -240,6 +240,10 @@ bool Stage::act(const std::string& name, const Command& command, std::string& er
     world().commit(one ? std::optional(static_cast<unsigned>(shard)) : std::nullopt);
     return true;
   }
+  if (name == "disk" && words.size() == 1) {
+    world().set_disk_full(words[0] == "full");
+    return words[0] == "full" || words[0] == "free";
+  }
   if (name == "decide" && words.size() == 1) {
     uint64_t code = 0;
     error = "decide CODE, while somebody waits";

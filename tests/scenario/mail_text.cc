@@ -116,6 +116,9 @@ std::string describe(const broker::Mail& mail) {
           [](const std::unique_ptr<broker::QueuePage>& m) {
             return fmt::format("QueuePage, {} messages", m->entries.size());
           },
+          [](const mail::DiskFull& m) {
+            return std::string(m.is_full ? "DiskFull" : "DiskFull no more");
+          },
           [](const std::unique_ptr<mail::RestoreSession>& m) {
             return fmt::format("RestoreSession \"{}\"", m->session.record.client_id);
           },

@@ -35,6 +35,7 @@
 //   reload                        a new configuration, indented
 //   inject TOPIC PAYLOAD          a message of the broker itself
 //   commit [SHARD]                what the store was given is safe
+//   disk full|free                the store has no room for more, or has again
 //   decide CODE                   the answer for who waits longest: 0, 135 (not authorized), ...
 //   shutdown                      a clean stop: wills, then DISCONNECT
 //   tree, stats, home KEY...      subscriptions by shard, numbers, home shards

@@ -483,6 +483,12 @@ void World::inject(SharedRef<const mqtt::Message> message) {
   broker(0).on_mail(mail::Inject{std::move(message)}, now_);
 }
 
+void World::set_disk_full(bool is_full) {
+  for (unsigned shard = 0; shard < shards_.size(); ++shard) {
+    deliver(shard, mail::DiskFull{is_full});
+  }
+}
+
 void World::commit(std::optional<unsigned> shard) {
   std::deque<broker::StoreBatch> rest;
   for (broker::StoreBatch& batch : std::exchange(store_->taken, {})) {

@@ -55,6 +55,7 @@ class World {
   void inject(SharedRef<const mqtt::Message> message);
   /// All batches of one shard that the store took are safe, or those of all shards.
   void commit(std::optional<unsigned> shard);
+  void set_disk_full(bool is_full);
   void shutdown();
   /// The answer for the client that has waited longest; false: nobody waits.
   bool decide(broker::AuthDecision decision);
