@@ -191,8 +191,11 @@ constexpr Option kOptions[] = {
    "acknowledgement of the one before."},
   {"sys_interval", kGlobal, "10", kYes, kAll, kSupported,
    integer_option<&Config::sys_interval, 0, 65535>(), "0: no $SYS."},
-  {"user", kGlobal, "mosquitto, else nobody", kNo, kAll, kSupported,
-   behaviour<&Config::user>(ValueType::text, &replace_text<&Config::user>)},
+  {"user", kGlobal, "mosquitto, else nobody", kNo, kAll, kDiffers,
+   behaviour<&Config::user>(ValueType::text, &replace_text<&Config::user>),
+   "Whom a broker becomes that root starts, after it has opened sockets and read keys, passwords "
+   "and rights; Mosquitto 2 does that as the user. `root`: nobody else. The log file, the pid file "
+   "and Unix sockets are the user's. In 2.1 the environment variables PUID and PGID win."},
 
   // What survives the process.
   {"autosave_interval", kGlobal, "1800", kYes, kAll, kNoEffect,

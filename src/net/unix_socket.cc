@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
+
+#include <fmt/core.h>
 
 #include "base/check.h"
 #include "net/listener.h"
@@ -42,6 +45,28 @@ int remove_stale(const std::string& path) {
     return EADDRINUSE;
   }
   return ::unlink(path.c_str()) == 0 ? 0 : errno;
+}
+
+/// The file is for `owner` and the group; false: errno says why. In a folder of somebody else's
+/// another file may stand at the path by now, and root must not give that away, so only what the
+/// path led to once, and only a socket, is changed.
+bool give_away(const std::string& path, const FileOwner& owner) {
+  const Socket file(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+
+  struct stat status {};
+
+  if (!file || ::fstat(file.descriptor(), &status) != 0) return false;
+  if (!S_ISSOCK(status.st_mode) || status.st_nlink != 1) {
+    errno = EADDRINUSE;
+    return false;
+  }
+  const std::string itself = fmt::format("/proc/self/fd/{}", file.descriptor());
+  return ::chmod(itself.c_str(), kMode) == 0 &&
+         ::fchownat(file.descriptor(), "", owner.uid, owner.gid, AT_EMPTY_PATH) == 0;
+}
+
+bool set_rights(const std::string& path, const std::optional<FileOwner>& owner) {
+  return owner ? give_away(path, *owner) : ::chmod(path.c_str(), kMode) == 0;
 }
 
 }  // namespace
@@ -82,7 +107,8 @@ void SocketFile::remove() noexcept {
   if (ours) ::unlink(path_.c_str());
 }
 
-Result<UnixListening> listen_at_path(const std::string& path) {
+Result<UnixListening> listen_at_path(const std::string& path,
+                                     const std::optional<FileOwner>& owner) {
   DCHECK(path.size() <= kUnixPathBytesMax);
   if (const int error = remove_stale(path); error != 0) return Error{std::strerror(error)};
   UnixListening listening{open_socket(), {}};
@@ -93,7 +119,7 @@ Result<UnixListening> listen_at_path(const std::string& path) {
   }
   listening.file = SocketFile(path);
   // Nobody can connect before listen(), so nobody does with the rights that umask has left.
-  if (::chmod(path.c_str(), kMode) != 0 ||
+  if (!set_rights(path, owner) ||
       ::listen(listening.socket.descriptor(), Listener::kBacklog) != 0) {
     return Error{std::strerror(errno)};
   }

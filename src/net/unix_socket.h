@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -39,9 +40,17 @@ struct UnixListening {
   SocketFile file;
 };
 
-/// Listens at `path`, where the owner and the group of this process may connect. A socket that
+/// Whom root gives a file to.
+struct FileOwner {
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+/// Listens at `path`, where the owner and the group of this process may connect, or `owner` if the
+/// process is still root's. A socket that
 /// nobody listens at any more is replaced; any other file, and a socket in use, is left alone and
 /// makes this fail. Requires: at most kUnixPathBytesMax.
-Result<UnixListening> listen_at_path(const std::string& path);
+Result<UnixListening> listen_at_path(const std::string& path,
+                                     const std::optional<FileOwner>& owner = {});
 
 }  // namespace tombo::net

@@ -13,6 +13,7 @@
 #include "config/diff.h"
 #include "mqtt/message.h"
 #include "server/clock.h"
+#include "server/config_files.h"
 #include "server/version.h"
 
 namespace tombo::server {
@@ -125,15 +126,19 @@ void Control::reload() {
   config::DiskFiles files;
   const Result<config::ParseOutcome> fresh =
       config::load(files, origin_.command_line, origin_.environment);
-  if (!fresh) return keep_old(fresh.error());
+  if (!fresh) {
+    const auto unreadable = unreadable_config(origin_.command_line.config_file);
+    return keep_old(fresh.error(),
+                    unreadable ? std::vector{*unreadable} : std::vector<std::string>());
+  }
   log_notices(log_, fresh->notices);
   config::Reloaded reloaded = config::reload(*config_, fresh->config);
   const Result<Setup> setup =
       load_setup(std::make_shared<const config::Config>(std::move(reloaded.config)),
                  origin_.passphrases, rights_);
-  if (!setup) return keep_old(setup.error());
+  if (!setup) return keep_old(setup.error(), unreadable_files(fresh->config));
   log_warnings(log_, *setup);
-  if (!server_.reconfigure(*setup, log_)) return keep_old({});
+  if (!server_.reconfigure(*setup, log_)) return keep_old({}, {});
   for (const config::Change& change : reloaded.changes) {
     log_.log(change.needs_restart ? LogType::warning : LogType::info, change.text());
   }
@@ -144,8 +149,11 @@ void Control::reload() {
   plan_sys_update(read_clock());
 }
 
-void Control::keep_old(const Error& why) {
+void Control::keep_old(const Error& why, const std::vector<std::string>& unreadable) {
   log_error(log_, why);
+  for (const std::string& line : unreadable) {
+    LOG_TO(log_, LogType::error, "Error: {}, as whom the broker runs since its start.", line);
+  }
   log_.log(LogType::error, "Error: The configuration was not reloaded, the old one stays.");
   reopen_log();
 }

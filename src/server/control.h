@@ -36,7 +36,8 @@ class Control {
  private:
   void on_signal(Signal signal);
   void reload();
-  void keep_old(const Error& why);
+  /// `unreadable`: files that explain it.
+  void keep_old(const Error& why, const std::vector<std::string>& unreadable);
   void reopen_log();
   void print_tree();
   void plan_sys_update(Now now);

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "base/result.h"
-#include "config/config.h"
-#include "config/draft.h"
+#include "net/socket.h"
+#include "server/privileges.h"
 
 namespace tombo::server {
 
@@ -14,10 +15,6 @@ namespace tombo::server {
 /// Raises the number of descriptors to what the system allows: each client takes one.
 void raise_descriptor_limit();
 
-/// Becomes `config.user` for good if the process is root's; "root" keeps root, and "mosquitto"
-/// falls back to "nobody" where there is no such user. Appends what is worth a line in the log.
-Result<void> drop_privileges(const config::Config& config, std::vector<config::Notice>& notices);
-
 /// Goes on in the background: a child in a session of its own, with /dev/null as standard input,
 /// output and error. The parent ends with status 0. Requires: no other thread runs yet.
 Result<void> go_to_background();
@@ -25,21 +22,25 @@ Result<void> go_to_background();
 /// A file that holds the number of this process while it lives.
 class PidFile {
  public:
-  /// An empty path: no file.
-  static Result<PidFile> write(const std::string& path);
-
   PidFile() = default;
+  /// Opens the file, for `user` as open_to_write() does. An empty path: no file.
+  static Result<PidFile> open(const std::string& path, const std::optional<RunAs>& user = {});
+
   PidFile(PidFile&& other) noexcept;
   PidFile& operator=(PidFile&& other) noexcept;
   PidFile(const PidFile&) = delete;
   PidFile& operator=(const PidFile&) = delete;
-  /// Removes the file.
+  /// Removes the file, or leaves it empty in a folder where this process may not remove it.
   ~PidFile();
 
+  /// Writes the number of this process, once it is the one that stays.
+  Result<void> write();
+
  private:
-  explicit PidFile(std::string path) : path_(std::move(path)) {}
+  PidFile(std::string path, net::Socket file) : path_(std::move(path)), file_(std::move(file)) {}
 
   std::string path_;
+  net::Socket file_;
 };
 
 }  // namespace tombo::server

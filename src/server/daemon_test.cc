@@ -19,8 +19,8 @@ std::string text_of(const std::string& path) {
 TEST(PidFile, holds_the_process_id_while_it_lives) {
   const std::string path = testing::TempDir() + "tombo_pid_" + std::to_string(::getpid());
   {
-    Result<PidFile> file = PidFile::write(path);
-    ASSERT_TRUE(file);
+    Result<PidFile> file = PidFile::open(path);
+    ASSERT_TRUE(file && file->write());
     EXPECT_EQ(text_of(path), std::to_string(::getpid()));
     const PidFile kept = std::move(*file);
     EXPECT_TRUE(std::filesystem::exists(path));
@@ -29,14 +29,14 @@ TEST(PidFile, holds_the_process_id_while_it_lives) {
 }
 
 TEST(PidFile, says_when_it_cannot_be_written) {
-  const Result<PidFile> file = PidFile::write("/nonexistent/folder/pid");
+  const Result<PidFile> file = PidFile::open("/nonexistent/folder/pid");
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().text, "Error: Unable to write pid file.");
   EXPECT_EQ(file.error().code, 1);
 }
 
 TEST(PidFile, without_a_path_there_is_none) {
-  EXPECT_TRUE(PidFile::write(""));
+  EXPECT_TRUE(PidFile::open("")->write());
 }
 
 TEST(RaiseDescriptorLimit, goes_up_to_the_hard_limit) {
@@ -49,26 +49,6 @@ TEST(RaiseDescriptorLimit, goes_up_to_the_hard_limit) {
   rlimit after{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &after), 0);
   EXPECT_EQ(after.rlim_cur, before.rlim_max);
-}
-
-TEST(DropPrivileges, changes_nothing_for_root_or_a_plain_user) {
-  std::vector<config::Notice> notices;
-  config::Config config;
-  config.user = "root";
-  const uid_t before = ::geteuid();
-  EXPECT_TRUE(drop_privileges(config, notices));
-  EXPECT_EQ(::geteuid(), before);
-}
-
-TEST(DropPrivileges, refuses_an_unknown_user) {
-  if (::geteuid() != 0) GTEST_SKIP() << "not root";
-  std::vector<config::Notice> notices;
-  config::Config config;
-  config.user = "no-such-user";
-  const Result<void> dropped = drop_privileges(config, notices);
-  ASSERT_FALSE(dropped);
-  EXPECT_EQ(dropped.error().text,
-            "Error: Unable to drop privileges to 'no-such-user' because this user does not exist.");
 }
 
 }  // namespace

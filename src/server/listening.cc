@@ -74,7 +74,7 @@ Result<void> Listening::open_path(const config::Config& config, uint16_t index, 
     return {};
   }
   LOG_TO(log, LogType::info, "Opening unix listen socket on path {}.", path);
-  Result<net::UnixListening> listening = net::listen_at_path(path);
+  Result<net::UnixListening> listening = net::listen_at_path(path, owner_);
   if (!listening) {
     LOG_TO(log, LogType::error, "Error binding unix socket: {}", listening.error().text);
     return listening.error();

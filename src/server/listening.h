@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/log.h"
@@ -35,6 +36,9 @@ struct OpenAddress {
 class Listening {
  public:
   explicit Listening(unsigned shards) : shards_(shards) {}
+
+  /// Files of Unix sockets that plan() opens from now on are given to this user. For root.
+  void give_files_to(std::optional<net::FileOwner> owner) { owner_ = owner; }
 
   /// What a new configuration does to the addresses.
   struct Change {
@@ -72,6 +76,7 @@ class Listening {
   [[nodiscard]] bool is_open(uint16_t listener) const;
 
   unsigned shards_;
+  std::optional<net::FileOwner> owner_;
   uint32_t next_number_ = 0;
   std::vector<OpenAddress> open_;  // Without sockets: shards have them.
 };

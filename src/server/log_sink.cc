@@ -20,7 +20,7 @@
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/dist_sink.h>
 
-#include "net/socket.h"
+#include "server/written_file.h"
 
 namespace tombo::server {
 namespace {
@@ -181,9 +181,9 @@ class TopicSink final : public Sink {
   const LogSink::TopicWriter& writer_;
 };
 
-Result<spdlog::sink_ptr> open_file(const std::string& path) {
-  net::Socket file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (file) return spdlog::sink_ptr(std::make_shared<DescriptorSink>(std::move(file)));
+Result<net::Socket> open_file(const std::optional<RunAs>& user, const std::string& path) {
+  net::Socket file = open_to_write(user, path, O_WRONLY | O_APPEND, 0600);
+  if (file) return file;
   return Error{fmt::format("Error: Unable to open log file {} for writing: {}.", path,
                            std::strerror(errno))};
 }
@@ -198,7 +198,7 @@ class LogFanOut final : public spdlog::sinks::dist_sink_mt {
     topic_writer_ = std::move(writer);
   }
 
-  Result<void> open(const config::LogConfig& config) {
+  void open(const config::LogConfig& config, net::Socket file) {
     std::vector<spdlog::sink_ptr> sinks;
     if (config.log_dest_stderr) {
       sinks.push_back(std::make_shared<DescriptorSink>(STDERR_FILENO));
@@ -206,11 +206,7 @@ class LogFanOut final : public spdlog::sinks::dist_sink_mt {
     if (config.log_dest_stdout) {
       sinks.push_back(std::make_shared<DescriptorSink>(STDOUT_FILENO));
     }
-    if (!config.log_dest_file.empty()) {
-      Result<spdlog::sink_ptr> file = open_file(config.log_dest_file);
-      if (!file) return file.error();
-      sinks.push_back(std::move(*file));
-    }
+    if (file) sinks.push_back(std::make_shared<DescriptorSink>(std::move(file)));
     if (config.log_dest_topic) sinks.push_back(std::make_shared<TopicSink>(topic_writer_));
     const LineFormatter formatter(config);
     for (const spdlog::sink_ptr& each : sinks) each->set_formatter(formatter.clone());
@@ -220,7 +216,6 @@ class LogFanOut final : public spdlog::sinks::dist_sink_mt {
       sinks.push_back(std::make_shared<SyslogSink>(config.log_facility));
       set_sinks(std::move(sinks));
     }
-    return {};
   }
 
   /// Tells whether more lines wait.
@@ -256,8 +251,21 @@ LogSink::~LogSink() {
   thread_.reset();
 }
 
+Result<net::Socket> LogSink::open_file(const config::LogConfig& config,
+                                       const std::optional<RunAs>& user) {
+  if (config.log_dest_file.empty()) return net::Socket();
+  return server::open_file(user, config.log_dest_file);
+}
+
 Result<void> LogSink::open(const config::LogConfig& config) {
-  return fan_out_->open(config);
+  Result<net::Socket> file = open_file(config, {});
+  if (!file) return file.error();
+  open(config, std::move(*file));
+  return {};
+}
+
+void LogSink::open(const config::LogConfig& config, net::Socket file) {
+  fan_out_->open(config, std::move(file));
 }
 
 void LogSink::set_topic_writer(TopicWriter writer) {

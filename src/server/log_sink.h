@@ -4,12 +4,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/log.h"
 #include "base/result.h"
 #include "config/config.h"
+#include "net/socket.h"
+#include "server/privileges.h"
 
 namespace spdlog {
 class async_logger;
@@ -46,6 +49,11 @@ class LogSink {
   /// Writes where `config` says from now on. Opens the file anew, so it serves reloading and
   /// rotation as well. An error leaves everything as it was.
   Result<void> open(const config::LogConfig& config);
+  /// The same with what open_file() has given for `config`.
+  void open(const config::LogConfig& config, net::Socket file);
+  /// The log file, opened for `user` as open_to_write() does; without an owner: there is none.
+  static Result<net::Socket> open_file(const config::LogConfig& config,
+                                       const std::optional<RunAs>& user);
   /// Where log_dest topic goes to; empty: nowhere.
   void set_topic_writer(TopicWriter writer);
 

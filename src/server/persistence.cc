@@ -1,10 +1,18 @@
 #include "server/persistence.h"
 
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <string>
+#include <system_error>
+#include <unistd.h>
 #include <utility>
 
 #include <fmt/core.h>
 
 #include "broker/limits.h"
+#include "server/privileges.h"
 #include "store/rocks_frame_store.h"
 
 namespace tombo::server {
@@ -24,8 +32,22 @@ store::Durability durability_of(const config::Config& config) {
 
 }  // namespace
 
+Result<void> check_store_rights(const config::Config& config) {
+  if (!config.persistence) return {};
+  std::string folder = config.store_path();
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder, ignored)) {
+    folder = std::filesystem::path(folder).parent_path().string();
+  }
+  if (::faccessat(AT_FDCWD, folder.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) == 0) return {};
+  return Error{fmt::format(
+      "Error: Unable to use {} for persistence as user {}: {}. It has to be a folder of that user.",
+      folder, own_user_name(), std::strerror(errno))};
+}
+
 Result<std::unique_ptr<Persistence>> Persistence::open(const config::Config& config, Logger& log) {
   if (!config.persistence) return std::unique_ptr<Persistence>();
+  if (const Result<void> fine = check_store_rights(config); !fine) return fine.error();
   Result<std::unique_ptr<store::RocksFrameStore>> frames =
       store::RocksFrameStore::open({.path = config.store_path(),
                                     .durability = durability_of(config),

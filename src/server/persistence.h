@@ -24,4 +24,7 @@ struct Persistence {
   static Result<std::unique_ptr<Persistence>> open(const config::Config& config, Logger& log);
 };
 
+/// May this process use the store? The error says who may not. Fine without persistence.
+Result<void> check_store_rights(const config::Config& config);
+
 }  // namespace tombo::server

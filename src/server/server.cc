@@ -24,13 +24,12 @@ constexpr Duration kFinishLimit{1000};
 constexpr int kSettleRoundsMin = 4;
 constexpr int kSettleRoundsMax = 100;
 
-unsigned shards_for(const config::Config& config) {
-  if (config.threads != 0) return std::min(config.threads, config::kThreadsMax);
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  // The cores this process may use, which in a container are fewer than there are.
-  const int count = ::sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 1;
-  return std::clamp(static_cast<unsigned>(count), 1U, config::kThreadsMax);
+unsigned cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  // Those this process may use, which in a container are fewer than there are.
+  const int count = ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return static_cast<unsigned>(count);
 }
 
 uint64_t random_seed() {
@@ -42,10 +41,15 @@ uint64_t random_seed() {
 /// Enough to keep logins going, few enough to leave the cores to the shards, and the memory that
 /// argon2id takes on each of them within bounds.
 unsigned hash_threads_for(const config::Config& config) {
-  return std::clamp(shards_for(config) / 2, 1U, 4U);
+  return std::clamp(Server::shards_for(config) / 2, 1U, 4U);
 }
 
 }  // namespace
+
+unsigned Server::shards_for(const config::Config& config) {
+  if (config.threads != 0) return std::min(config.threads, config::kThreadsMax);
+  return std::clamp(cores(), 1U, config::kThreadsMax);
+}
 
 Server::Server(const Setup& setup, LogSink& log_sink, std::unique_ptr<Persistence> persistence)
     : config_(setup.config),
@@ -175,6 +179,11 @@ Result<void> Server::listen(Logger& log) {
   if (!opened) return opened.error();
   first_ = std::move(*opened);
   return {};
+}
+
+void Server::listen(Listening listening, Listening::Change opened) {
+  listening_ = std::move(listening);
+  first_ = std::move(opened);
 }
 
 void Server::accept() {

@@ -40,6 +40,9 @@ namespace tombo::server {
 /// ```
 class Server {
  public:
+  /// Option threads, or one for each core.
+  static unsigned shards_for(const config::Config& config);
+
   /// `persistence` null: nothing survives the process.
   Server(const Setup& setup, LogSink& log_sink, std::unique_ptr<Persistence> persistence = {});
   Server(const Server&) = delete;
@@ -51,6 +54,9 @@ class Server {
   /// Opens a socket of every shard for each address of each listener; clients wait in their queues.
   /// Logs what it opens and what fails, so the error needs no further line.
   Result<void> listen(Logger& log);
+  /// In place of listen(): sockets that were opened before there were threads. `opened` is what
+  /// `listening`, made for shards_for() the same configuration, has planned for it.
+  void listen(Listening listening, Listening::Change opened);
   /// Lets in the clients that wait and all that come. Requires: start() and listen().
   void accept();
   /// The clean end: no new connections, wills to those who are still there, DISCONNECT for

@@ -14,7 +14,10 @@
 #include "auth/password_authenticator.h"
 #include "net/endpoint.h"
 #include "net/listener.h"
+#include "server/config_files.h"
 #include "server/listen_place.h"
+#include "server/persistence.h"
+#include "server/privileges.h"
 #include "server/tls_setup.h"
 
 namespace tombo::server {
@@ -33,9 +36,8 @@ int why_not(const std::string& path, int mode) {
   return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0 ? 0 : errno;
 }
 
-/// A file that the broker writes and makes if it is not there.
-void check_writable(std::string_view option, const std::string& path, StartCheck& check) {
-  if (path.empty()) return;
+/// Why a file that the broker writes, and makes if it is not there, cannot be written; 0: it can.
+int why_not_written(const std::string& path) {
   int error = why_not(path, W_OK);
   if (error == ENOENT) {
     const std::string folder = std::filesystem::path(path).parent_path().string();
@@ -43,6 +45,11 @@ void check_writable(std::string_view option, const std::string& path, StartCheck
   }
   std::error_code ignored;
   if (error == 0 && std::filesystem::is_directory(path, ignored)) error = EISDIR;
+  return error;
+}
+
+void check_writable(std::string_view option, const std::string& path, StartCheck& check) {
+  const int error = path.empty() ? 0 : why_not_written(path);
   if (error == 0) return;
   check.problems.push_back(fmt::format("Error: Unable to write \"{}\": {}. Check {}.", path,
                                        std::strerror(error), option));
@@ -96,6 +103,11 @@ bool check_endpoint(const config::ListenerConfig& listener, const net::Endpoint&
 void check_ports(const config::Config& config, StartCheck& check) {
   bool any = false;
   for (const config::ListenerConfig& listener : config.listeners) {
+    if (!listener.unix_path.empty()) {
+      check_writable("listener", listener.unix_path, check);
+      any = true;
+      continue;
+    }
     const auto endpoints = net::resolve(place_of(listener));
     // In local only mode one of the two loopback addresses is enough.
     if (!endpoints && config.local_only) continue;
@@ -122,6 +134,26 @@ StartCheck check_start(const std::shared_ptr<const config::Config>& config,
   check_files(config, passphrases, check);
   check_ports(*config, check);
   return check;
+}
+
+void check_rights(const config::Config& config, const std::optional<std::string>& config_file,
+                  StartCheck& check) {
+  std::vector<std::string> unreadable = unreadable_files(config);
+  if (const auto line = unreadable_config(config_file)) unreadable.push_back(*line);
+  for (const std::string& line : unreadable) {
+    check.notes.push_back(
+        fmt::format("Warning: {}, so the configuration could not be reloaded.", line));
+  }
+  const std::string& log = config.log.log_dest_file;
+  if (!log.empty() && why_not_written(log) == EACCES) {
+    check.notes.push_back(fmt::format(
+        "Warning: log_dest {} cannot be written by user {}, so it could not be opened again after "
+        "a rotation.",
+        log, own_user_name()));
+  }
+  if (const Result<void> fine = check_store_rights(config); !fine) {
+    check.problems.push_back(fine.error().text);
+  }
 }
 
 }  // namespace tombo::server

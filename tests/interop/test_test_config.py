@@ -96,13 +96,38 @@ def test_an_address_that_is_not_here(make_broker, line, text):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
-def test_files_are_read_as_the_user_that_the_broker_becomes(make_broker):
-    broker = make_broker("user nobody", "password_file {folder}/passwords")
+def test_files_only_for_root_are_enough_for_a_start(make_broker):
+    broker = make_broker("user nobody", "password_file {folder}/passwords",
+                         "log_dest file {folder}/log")
     set_password(broker.folder / "passwords", "anna", "x")
-    assert checked(broker).returncode == 0
-    os.chmod(broker.folder / "passwords", 0o600)
-    assert any("passwords" in line for line in problems(broker))
-    os.chown(broker.folder / "passwords", pwd.getpwnam("nobody").pw_uid, -1)
+    (broker.folder / "log").touch(mode=0o600)
+    assert "Warning" in checked(broker).stderr  # The log.
+    for path in (broker.folder / "passwords", broker.conf_path):
+        os.chmod(path, 0o600)
+    done = checked(broker)
+    assert done.returncode == 0
+    for text in (f"Warning: password_file {broker.folder}/passwords cannot be read by user nobody, "
+                 "so the configuration could not be reloaded.",
+                 f"Warning: Configuration file {broker.conf_path} cannot be read by user nobody, "
+                 "so the configuration could not be reloaded.",
+                 f"Warning: log_dest {broker.folder}/log cannot be written by user nobody, so it "
+                 "could not be opened again after a rotation."):
+        assert text in done.stderr
+    for name in ("passwords", "log", "mosquitto.conf"):
+        os.chown(broker.folder / name, pwd.getpwnam("nobody").pw_uid, -1)
+    done = checked(broker)
+    assert done.returncode == 0 and "Warning" not in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
+def test_the_folder_of_the_store_must_be_the_users(make_broker, tmp_path):
+    open_to_all(tmp_path)
+    os.chmod(tmp_path, 0o755)
+    broker = make_broker("user nobody", "persistence true", f"persistence_location {tmp_path}/")
+    assert problems(broker) == [
+        f"Error: Unable to use {tmp_path} for persistence as user nobody: Permission denied. "
+        "It has to be a folder of that user."]
+    os.chown(tmp_path, pwd.getpwnam("nobody").pw_uid, -1)
     assert checked(broker).returncode == 0
 
 
