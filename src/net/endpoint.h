@@ -36,7 +36,8 @@ struct Endpoint {
 /// left out. May ask the name server, so it belongs to start-up.
 Result<std::vector<Endpoint>> resolve(const ListenPlace& place);
 
-/// "ADDR:PORT", also for IPv6 (no brackets), as Mosquitto prints a peer.
+/// "ADDR:PORT", also for IPv6 (no brackets), as Mosquitto prints a peer. An IPv4 client of a
+/// socket for both families is one of IPv4.
 std::string to_text(const sockaddr_storage& address);
 
 /// The same of the peer of a connected socket.

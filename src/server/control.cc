@@ -1,5 +1,6 @@
 #include "server/control.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -18,6 +19,10 @@
 
 namespace tombo::server {
 namespace {
+
+constexpr std::string_view kServing = "Serving clients.";
+constexpr std::string_view kServingOld =
+    "Serving clients with the configuration before: the one to reload has an error, see the log.";
 
 using MessageRef = SharedRef<const mqtt::Message>;
 
@@ -81,7 +86,8 @@ Control::Control(Origin origin, const Setup& setup, LogSink& log_sink, ThreadLog
       log_(log),
       server_(server),
       sys_topics_(version_text(config_->compatibility), config_->compatibility),
-      started_(read_clock().time) {}
+      started_(read_clock().time),
+      service_manager_(ServiceManager::read_environment()) {}
 
 void Control::run() {
   log_sink_.set_topic_writer([this](std::string_view topic, std::string_view line) {
@@ -90,15 +96,21 @@ void Control::run() {
     server_.inject(std::move(messages));
   });
   if (config_->sys_interval != 0) update_sys(read_clock());
+  service_manager_.ready(kServing);
+  if (service_manager_.watchdog_interval()) look_after_shards(read_clock());
   for (;;) {
     const Now now = read_clock();
     if (next_sys_update_ && *next_sys_update_ <= now.time) update_sys(now);
+    if (next_look_ && *next_look_ <= now.time) look_after_shards(now);
     std::optional<Duration> timeout;
-    if (next_sys_update_) timeout = *next_sys_update_ - now.time;
+    for (const std::optional<Time>& due : {next_sys_update_, next_look_}) {
+      if (due) timeout = std::min(timeout.value_or(*due - now.time), *due - now.time);
+    }
     const Signal signal = wait_signal(timeout);
     if (signal == Signal::stop) break;
     on_signal(signal);
   }
+  service_manager_.stopping();
   log_sink_.set_topic_writer({});
   report_lost_lines();
 }
@@ -121,8 +133,22 @@ void Control::on_signal(Signal signal) {
   }
 }
 
+void Control::look_after_shards(Now now) {
+  next_look_ = now.time + *service_manager_.watchdog_interval();
+  if (server_.shards_answer()) {
+    complained_ = false;
+    return service_manager_.alive();
+  }
+  if (std::exchange(complained_, true)) return;
+  LOG_TO(log_, LogType::warning,
+         "Warning: A thread has not answered for {} ms. The service manager will end the broker if "
+         "it does not.",
+         service_manager_.watchdog_interval()->count());
+}
+
 void Control::reload() {
   log_.log(LogType::info, "Reloading config.");
+  service_manager_.reloading();
   config::DiskFiles files;
   const Result<config::ParseOutcome> fresh =
       config::load(files, origin_.command_line, origin_.environment);
@@ -147,6 +173,7 @@ void Control::reload() {
   reopen_log();
   log_.set_types(config_->log.log_type);
   plan_sys_update(read_clock());
+  service_manager_.ready(kServing);
 }
 
 void Control::keep_old(const Error& why, const std::vector<std::string>& unreadable) {
@@ -156,6 +183,7 @@ void Control::keep_old(const Error& why, const std::vector<std::string>& unreada
   }
   log_.log(LogType::error, "Error: The configuration was not reloaded, the old one stays.");
   reopen_log();
+  service_manager_.ready(kServingOld);
 }
 
 void Control::reopen_log() {

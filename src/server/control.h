@@ -11,6 +11,7 @@
 #include "server/log_sink.h"
 #include "server/passphrases.h"
 #include "server/server.h"
+#include "server/service_manager.h"
 #include "server/setup.h"
 #include "server/signals.h"
 #include "server/sys_topics.h"
@@ -24,8 +25,9 @@ struct Origin {
   Passphrases passphrases{};  ///< That were asked for at the start.
 };
 
-/// The thread that an operator talks to: signals, reloading, $SYS. It sleeps until a signal comes
-/// or $SYS is due.  Home: the main thread.
+/// The thread that an operator talks to: signals, reloading, $SYS, the service manager. It sleeps
+/// until a signal comes, $SYS is due or the watchdog wants to hear something.  Home: the main
+/// thread.
 class Control {
  public:
   Control(Origin origin, const Setup& setup, LogSink& log_sink, ThreadLogger& log, Server& server);
@@ -43,6 +45,8 @@ class Control {
   void plan_sys_update(Now now);
   void update_sys(Now now);
   void report_lost_lines();
+  /// Tells the service manager that all is well, if every shard has answered since the last look.
+  void look_after_shards(Now now);
 
   Origin origin_;
   std::shared_ptr<const config::Config> config_;
@@ -53,6 +57,9 @@ class Control {
   SysTopics sys_topics_;
   Time started_;
   std::optional<Time> next_sys_update_;
+  ServiceManager service_manager_;
+  std::optional<Time> next_look_;  // Nullopt: nobody wants to know.
+  bool complained_ = false;
 };
 
 /// Logs what is worth a warning in files that are good enough to start with.

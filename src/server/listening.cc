@@ -37,6 +37,13 @@ Result<Listening::Change> Listening::plan(const config::Config& config, Logger& 
     for (const char* line : kLocalOnlyLines) log.log(LogType::warning, line);
   }
   Change change;
+  const Result<void> opened = open_all(config, change, log);
+  if (open_.empty()) tell_unused(change, log);
+  if (!opened) return opened.error();
+  return change;
+}
+
+Result<void> Listening::open_all(const config::Config& config, Change& change, Logger& log) {
   bool any_open = false;
   for (size_t i = 0; i < config.listeners.size(); ++i) {
     if (config.listeners[i].closed) continue;
@@ -46,7 +53,53 @@ Result<Listening::Change> Listening::plan(const config::Config& config, Logger& 
     any_open = any_open || opened;
   }
   if (!any_open) return Error{"Error: No listener could be opened."};
-  return change;
+  return {};
+}
+
+/// A service manager whose sockets nobody wants has another idea of the listeners than the
+/// configuration: likely the reason why one cannot be opened.
+void Listening::tell_unused(const Change& change, Logger& log) const {
+  const std::vector<std::string> texts = passed_.texts();
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (std::ranges::find(change.opened, i, &OpenAddress::passed) != change.opened.end()) continue;
+    LOG_TO(log, LogType::warning,
+           "Warning: The socket {} of the service manager is not used, no listener of the "
+           "configuration has this address and port or path.",
+           texts[i]);
+  }
+}
+
+Result<void> Listening::use_passed(const config::Config& config, const PassedSockets::Found& found,
+                                   OpenAddress address, Change& change, Logger& log) {
+  const std::string place = config.listeners[address.listener].place();
+  for (const OpenAddress& open : open_) {
+    if (open.passed != found.index) continue;
+    if (!config.listeners[open.listener].closed) {
+      LOG_TO(log, LogType::error, "Error: {} of the service manager is another listener's, not {}.",
+             found.text, place);
+      return Error{"Error: Address already in use"};
+    }
+    const bool moved =
+        std::ranges::find(change.moved, open.number, &Change::Move::address) != change.moved.end();
+    if (!moved) change.moved.push_back({open.number, address.listener});
+    return {};
+  }
+  for (const OpenAddress& opened : change.opened) {
+    // One socket for both families.
+    if (opened.passed == found.index && opened.listener == address.listener) return {};
+  }
+  LOG_TO(log, LogType::info, "Using socket {} of the service manager for {}.", found.text, place);
+  Result<std::vector<net::Socket>> copies = passed_.copies(found.index, shards_);
+  if (!copies) {
+    LOG_TO(log, LogType::error, "Error: {}", copies.error().text);
+    return copies.error();
+  }
+  address.number = next_number_++;
+  address.port = net::port_of(copies->front());
+  address.sockets = std::move(*copies);
+  address.passed = found.index;
+  change.opened.push_back(std::move(address));
+  return {};
 }
 
 Result<void> Listening::open(const config::Config& config, uint16_t index, Change& change,
@@ -72,6 +125,9 @@ Result<void> Listening::open_path(const config::Config& config, uint16_t index, 
     if (!before.closed || before.unix_path != path) continue;
     change.moved.push_back({address.number, index});
     return {};
+  }
+  if (const auto found = passed_.find(path)) {
+    return use_passed(config, *found, {.listener = index}, change, log);
   }
   LOG_TO(log, LogType::info, "Opening unix listen socket on path {}.", path);
   Result<net::UnixListening> listening = net::listen_at_path(path, owner_);
@@ -99,6 +155,9 @@ Result<void> Listening::open_at(const config::Config& config, uint16_t index,
     }
     port_is_ours = port_is_ours || config.listeners[address.listener].port == listener.port;
   }
+  if (const auto found = passed_.find(endpoint)) {
+    return use_passed(config, *found, {.listener = index, .endpoint = endpoint}, change, log);
+  }
   const bool websockets = listener.protocol == config::ListenerProtocol::websockets;
   LOG_TO(log, LogType::info, "Opening {} listen socket on port {}.",
          websockets           ? "websockets"
@@ -117,7 +176,7 @@ Result<void> Listening::open_at(const config::Config& config, uint16_t index,
     return sockets.error();
   }
   const uint16_t port = net::port_of(sockets->front());
-  change.opened.push_back({next_number_++, index, endpoint, port, std::move(*sockets), {}});
+  change.opened.push_back({next_number_++, index, endpoint, port, std::move(*sockets), {}, {}});
   return {};
 }
 

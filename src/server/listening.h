@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -10,6 +12,7 @@
 #include "net/endpoint.h"
 #include "net/socket.h"
 #include "net/unix_socket.h"
+#include "server/passed_sockets.h"
 
 namespace tombo::server {
 
@@ -19,10 +22,12 @@ struct OpenAddress {
   uint16_t listener = 0;     ///< Index in Config::listeners.
   net::Endpoint endpoint{};  ///< As it was asked for; none: a Unix socket.
   uint16_t port = 0;         ///< That it has got: another one when 0 was asked for.
-  /// One for each shard, until the shards take them; a Unix socket cannot be shared, it is the
-  /// first shard's alone.
+  /// One for each shard, until the shards take them. A Unix socket of ours is the first shard's
+  /// alone, for it cannot be opened twice; of a passed one there are as many copies as shards.
   std::vector<net::Socket> sockets{};
-  net::SocketFile file{};  ///< Of a Unix socket.
+  net::SocketFile file{};  ///< Of a Unix socket that is ours.
+  /// Its number in PassedSockets; nullopt: opened by the broker itself.
+  std::optional<size_t> passed{};
 };
 
 /// The addresses at which the broker listens, and how they follow the configuration.
@@ -35,7 +40,9 @@ struct OpenAddress {
 /// ```
 class Listening {
  public:
-  explicit Listening(unsigned shards) : shards_(shards) {}
+  /// `passed` are taken in place of sockets of our own, by listeners of the same place.
+  explicit Listening(unsigned shards, PassedSockets passed = {})
+      : shards_(shards), passed_(std::move(passed)) {}
 
   /// Files of Unix sockets that plan() opens from now on are given to this user. For root.
   void give_files_to(std::optional<net::FileOwner> owner) { owner_ = owner; }
@@ -69,13 +76,18 @@ class Listening {
   [[nodiscard]] std::vector<uint16_t> ports() const;
 
  private:
+  Result<void> open_all(const config::Config& config, Change& change, Logger& log);
   Result<void> open(const config::Config& config, uint16_t index, Change& change, Logger& log);
   Result<void> open_path(const config::Config& config, uint16_t index, Change& change, Logger& log);
   Result<void> open_at(const config::Config& config, uint16_t index, const net::Endpoint& endpoint,
                        Change& change, Logger& log);
+  Result<void> use_passed(const config::Config& config, const PassedSockets::Found& found,
+                          OpenAddress address, Change& change, Logger& log);
   [[nodiscard]] bool is_open(uint16_t listener) const;
+  void tell_unused(const Change& change, Logger& log) const;
 
   unsigned shards_;
+  PassedSockets passed_;
   std::optional<net::FileOwner> owner_;
   uint32_t next_number_ = 0;
   std::vector<OpenAddress> open_;  // Without sockets: shards have them.

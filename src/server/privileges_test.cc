@@ -103,8 +103,8 @@ int status_of_nobody_who(int (*deed)()) {
   const pid_t child = ::fork();
   if (child == 0) {
     const passwd* nobody = ::getpwnam("nobody");
-    const bool done = static_cast<bool>(
-        become({.uid = nobody->pw_uid, .gid = nobody->pw_gid, .name = "nobody"}));
+    const bool done =
+        static_cast<bool>(become({.uid = nobody->pw_uid, .gid = nobody->pw_gid, .name = "nobody"}));
     ::_exit(done ? (deed() == 0 ? 0 : 1) : 2);
   }
   int status = 0;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iterator>
-#include <latch>
 #include <sched.h>
 #include <sys/random.h>
 #include <utility>
@@ -242,6 +241,15 @@ void Server::on_all_shards(const std::function<void(Shard&, size_t)>& order) {
     });
   }
   done->wait();
+}
+
+bool Server::shards_answer() {
+  if (question_ != nullptr && !question_->try_wait()) return false;
+  question_ = std::make_shared<std::latch>(std::ssize(shards_));
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    shard->order([question = question_](Shard& /*here*/) { question->count_down(); });
+  }
+  return true;
 }
 
 Result<void> Server::reconfigure(const Setup& setup, Logger& log) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <latch>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -68,6 +69,10 @@ class Server {
   /// Requires: listeners that were there before have the index that they had.
   Result<void> reconfigure(const Setup& setup, Logger& log);
 
+  /// Has every shard answered since this was asked last? Waits for none of them. As long as one has
+  /// not, the question stays; else it is asked again.
+  bool shards_answer();
+
   /// Publishes messages of the broker's own, also from the log's thread.
   void inject(std::vector<SharedRef<const mqtt::Message>> messages);
 
@@ -112,6 +117,7 @@ class Server {
   TlsContexts tls_;
   std::vector<std::unique_ptr<Shard>> shards_;
   Listening listening_;
+  std::shared_ptr<std::latch> question_;    // Of shards_answer().
   std::optional<Listening::Change> first_;  // From listen() to accept().
   bool running_ = false;
   std::atomic_flag failed_;

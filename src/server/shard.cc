@@ -249,7 +249,8 @@ void Shard::reconfigure(mail::Reconfigure change) {
 }
 
 void Shard::close_listeners() {
-  // Closing takes a socket out of the loop; events of this turn for it find no gate.
+  // Events of this turn for them find no gate.
+  for (const Gate& gate : gates_) forget(gate);
   gates_.clear();
   retry_gates_at_.reset();
 }

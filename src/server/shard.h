@@ -147,6 +147,8 @@ class Shard {
   void complain(Gate& gate, int error);
   void retry_gates();
   void watch_gates();
+  /// Before a gate is closed.
+  void forget(const Gate& gate);
   Link* tie(broker::ConnectionId id, std::unique_ptr<net::Transport> transport, uint16_t listener);
   bool flush_transport(broker::ConnectionId id, Link& link);
   void read(broker::ConnectionId id, Link& link);

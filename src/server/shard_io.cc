@@ -55,10 +55,19 @@ void Shard::move_address(uint32_t address, uint16_t listener) {
 }
 
 void Shard::close_unused_listeners() {
-  // Closing takes a socket out of the loop. The others may have another number then; an event of
-  // this turn that still has the old one makes accept() look in vain.
-  std::erase_if(gates_, [this](const Gate& gate) { return config_->listeners[gate.index].closed; });
+  // The others may have another number then; an event of this turn that still has the old one makes
+  // accept() look in vain.
+  std::erase_if(gates_, [this](const Gate& gate) {
+    const bool closed = config_->listeners[gate.index].closed;
+    if (closed) forget(gate);
+    return closed;
+  });
   watch_gates();
+}
+
+void Shard::forget(const Gate& gate) {
+  // Closing does it only for sockets that nobody else has: not for one that was passed to us.
+  loop_.remove(gate.listener.descriptor());
 }
 
 void Shard::watch_gates() {

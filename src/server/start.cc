@@ -13,6 +13,7 @@
 #include "server/early_words.h"
 #include "server/listening.h"
 #include "server/log_sink.h"
+#include "server/passed_sockets.h"
 #include "server/persistence.h"
 #include "server/privileges.h"
 #include "server/server.h"
@@ -57,7 +58,10 @@ Result<Opened> open_all(const std::shared_ptr<const config::Config>& config,
     return setup.error();
   }
   log_warnings(log, *setup);
-  Listening listening(Server::shards_for(*config));
+  std::vector<config::Notice> notices;
+  Listening listening(Server::shards_for(*config),
+                      PassedSockets::take(PassedSockets::read_environment(), notices));
+  log_notices(log, notices);
   if (user) listening.give_files_to(net::FileOwner{user->uid, user->gid});
   Result<Listening::Change> sockets = listening.plan(*config, log);
   if (!sockets) return sockets.error();

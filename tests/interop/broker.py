@@ -141,6 +141,7 @@ class Broker:
         self.folder.chmod(0o777)  # A broker started by root drops to a user of its own.
         self.port = free_port()
         self.arguments, self.environment = arguments, {}
+        self.launcher, self.pass_fds = [], []  # A program that becomes the broker, and what it needs.
         self.conf_path = self.folder / "mosquitto.conf"
         self.process = self.log = self.stdout = None
         if conf is None:
@@ -176,11 +177,13 @@ class Broker:
         out_read, out_write = os.openpty()  # A terminal, so that stdio flushes every line.
         ours = {"TZ": "UTC", **self.environment}
         inherited = {name: value for name, value in os.environ.items()
-                     if not name.startswith(("TOMBO_", "MOSQUITTO_"))}
+                     if not name.startswith(("TOMBO_", "MOSQUITTO_", "LISTEN_", "NOTIFY_SOCKET",
+                                             "WATCHDOG_"))}
         try:
-            self.process = subprocess.Popen([self.program.path, *words], stdin=subprocess.DEVNULL,
-                                            stdout=out_write, stderr=log_write, cwd=self.folder,
-                                            env={**inherited, **ours})
+            self.process = subprocess.Popen([*self.launcher, self.program.path, *words],
+                                            stdin=subprocess.DEVNULL, stdout=out_write,
+                                            stderr=log_write, cwd=self.folder,
+                                            pass_fds=self.pass_fds, env={**inherited, **ours})
         finally:
             os.close(log_write)
             os.close(out_write)
@@ -197,6 +200,8 @@ class Broker:
             self.log.join()
             raise AssertionError(f"the broker ended with {self.process.returncode}:\n"
                                  f"{self.log.text()}")
+        if self.pass_fds:  # Whoever passes sockets accepts before the broker is there.
+            self.log.wait(r"mosquitto version \S+ running$")
         return self
 
     def send_signal(self, number):
