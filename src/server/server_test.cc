@@ -78,6 +78,17 @@ class ServerTest : public testing::Test {
   std::unique_ptr<Server> server;
 };
 
+TEST_F(ServerTest, shards_answer_when_they_run) {
+  server = std::make_unique<Server>(*load_setup(std::make_shared<const config::Config>(settings)),
+                                    log_sink);
+  EXPECT_TRUE(server->shards_answer());  // Nobody had been asked.
+  EXPECT_FALSE(server->shards_answer());
+  EXPECT_FALSE(server->shards_answer());
+  server->start();
+  EXPECT_EQ(server->subscription_tree(), "");  // Comes behind the question.
+  EXPECT_TRUE(server->shards_answer());
+}
+
 TEST_F(ServerTest, delivers_in_order_to_clients_of_all_shards) {
   start();
   std::vector<TestClient> all = subscribers("t");

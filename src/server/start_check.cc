@@ -36,20 +36,23 @@ int why_not(const std::string& path, int mode) {
   return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0 ? 0 : errno;
 }
 
+/// Why a file cannot be made at this path; 0: it can.
+int why_not_made(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return why_not(folder.empty() ? "." : folder, W_OK | X_OK);
+}
+
 /// Why a file that the broker writes, and makes if it is not there, cannot be written; 0: it can.
 int why_not_written(const std::string& path) {
   int error = why_not(path, W_OK);
-  if (error == ENOENT) {
-    const std::string folder = std::filesystem::path(path).parent_path().string();
-    error = why_not(folder.empty() ? "." : folder, W_OK | X_OK);
-  }
+  if (error == ENOENT) error = why_not_made(path);
   std::error_code ignored;
   if (error == 0 && std::filesystem::is_directory(path, ignored)) error = EISDIR;
   return error;
 }
 
-void check_writable(std::string_view option, const std::string& path, StartCheck& check) {
-  const int error = path.empty() ? 0 : why_not_written(path);
+void add_unwritable(std::string_view option, const std::string& path, int error,
+                    StartCheck& check) {
   if (error == 0) return;
   check.problems.push_back(fmt::format("Error: Unable to write \"{}\": {}. Check {}.", path,
                                        std::strerror(error), option));
@@ -74,8 +77,10 @@ void check_files(const std::shared_ptr<const config::Config>& config, Passphrase
     }
   }
   for (std::string& warning : warnings_of(contexts)) check.notes.push_back(std::move(warning));
-  check_writable("log_dest", config->log.log_dest_file, check);
-  check_writable("pid_file", config->pid_file, check);
+  const std::string& log = config->log.log_dest_file;
+  if (!log.empty()) add_unwritable("log_dest", log, why_not_written(log), check);
+  const std::string& pid = config->pid_file;
+  if (!pid.empty()) add_unwritable("pid_file", pid, why_not_written(pid), check);
 }
 
 std::string name_of(const config::ListenerConfig& listener, const net::Endpoint& endpoint) {
@@ -104,7 +109,7 @@ void check_ports(const config::Config& config, StartCheck& check) {
   bool any = false;
   for (const config::ListenerConfig& listener : config.listeners) {
     if (!listener.unix_path.empty()) {
-      check_writable("listener", listener.unix_path, check);
+      add_unwritable("listener", listener.unix_path, why_not_made(listener.unix_path), check);
       any = true;
       continue;
     }

@@ -194,15 +194,25 @@ class Broker:
         self.launch()
 
         def ready_or_dead():
-            return self.process.poll() is not None or accepts(self.port)
+            return self.process.poll() is not None or self.serves() and accepts(self.port)
         wait_until(ready_or_dead, START_TIMEOUT_S, "the broker accepting connections")
         if self.process.poll() is not None:
             self.log.join()
             raise AssertionError(f"the broker ended with {self.process.returncode}:\n"
                                  f"{self.log.text()}")
-        if self.pass_fds:  # Whoever passes sockets accepts before the broker is there.
-            self.log.wait(r"mosquitto version \S+ running$")
         return self
+
+    def serves(self):
+        """Its sockets are open, so that connections wait, before it serves them."""
+        if not self.is_tombo:
+            return True
+        if self.arguments is None and "log_" not in self.conf_path.read_text():
+            return any(line.endswith(" running") for line in list(self.log.lines))
+        try:
+            return any((task / "comm").read_text() == "tombo-0\n"
+                       for task in Path(f"/proc/{self.pid}/task").iterdir())
+        except FileNotFoundError:  # A thread, or all of it, has just ended.
+            return False
 
     def send_signal(self, number):
         self.process.send_signal(number)

@@ -84,6 +84,8 @@ def test_all_problems_are_told_at_once(make_broker, tmp_path):
 
 
 @pytest.mark.parametrize("line, text", [
+    ("listener 0 /no/such/socket", 'Unable to write "/no/such/socket": No such file or directory. '
+                                   "Check listener."),
     ("listener {other} 192.0.2.1", "(192.0.2.1:{other}): Cannot assign requested address."),
     ("listener {other} no-such-host.invalid", 'of "no-such-host.invalid":'),
 ])
