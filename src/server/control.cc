@@ -164,13 +164,15 @@ void Control::reload() {
                  origin_.passphrases, rights_);
   if (!setup) return keep_old(setup.error(), unreadable_files(fresh->config));
   log_warnings(log_, *setup);
+  // Before anything has changed: a log file that cannot be opened voids the reload.
+  const Result<void> opened = log_sink_.open(setup->config->log);
+  if (!opened) return keep_old(opened.error(), {});
   if (!server_.reconfigure(*setup, log_)) return keep_old({}, {});
   for (const config::Change& change : reloaded.changes) {
     log_.log(change.needs_restart ? LogType::warning : LogType::info, change.text());
   }
   config_ = setup->config;
   rights_ = setup->authorizer;
-  reopen_log();
   log_.set_types(config_->log.log_type);
   plan_sys_update(read_clock());
   service_manager_.ready(kServing);

@@ -105,7 +105,7 @@ int serve(const Origin& origin, Opened opened, LogSink& log_sink, ThreadLogger& 
   Control(origin, opened.setup, log_sink, log, server).run();
   server.stop();
   LOG_TO(log, LogType::info, "mosquitto version {} terminating", version);
-  return 0;
+  return server.has_failed() ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 }  // namespace

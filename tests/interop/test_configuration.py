@@ -149,6 +149,39 @@ def test_a_log_file_is_reopened_on_sighup(make_broker):
     wait_until(lambda: "rotated" in path.read_text(), what="the line in the new file")
 
 
+@pytest.mark.tombo
+def test_a_log_file_that_cannot_be_opened_voids_the_reload(start_broker):
+    broker = start_broker()
+    broker.write_conf("allow_anonymous false", "log_dest stderr", "log_dest file /nonexistent/log")
+    broker.reload()
+    broker.log.wait(r"Unable to open log file /nonexistent/log for writing: No such file")
+    broker.log.wait(r"The configuration was not reloaded, the old one stays\.")
+    mosquitto_pub(broker, "-t", "t", "-m", "x")  # Still without a login.
+    assert "has changed" not in broker.log.text()
+
+
+@pytest.mark.tombo
+def test_a_log_file_is_reopened_on_sigrtmin(make_broker):
+    broker = make_broker("log_dest file {folder}/log").start()
+    log, moved = broker.folder / "log", broker.folder / "moved"
+    wait_until(lambda: "running" in log.read_text(), what="the first lines")
+    log.rename(moved)
+    broker.send_signal(signal.SIGRTMIN)
+    wait_until(log.exists, what="the new file")
+    mosquitto_pub(broker, "-i", "after", "-t", "t", "-m", "x")
+    wait_until(lambda: "as after" in log.read_text(), what="the line in the new file")
+    assert "as after" not in moved.read_text()
+
+
+def test_log_dest_topic(start_broker):
+    broker = start_broker("log_dest topic", "log_type all")
+    with Subscriber(broker, "-t", "$SYS/broker/log/N", "-v") as subscriber:
+        mosquitto_pub(broker, "-i", "told", "-t", "t", "-m", "x")
+        wait_until(lambda: any(re.search(r"^\$SYS/broker/log/N \d+: New client connected .* as told ",
+                                         line) for line in subscriber.messages()),
+                   what="the line at its topic")
+
+
 def test_log_dest_stdout(make_broker):
     broker = make_broker("log_dest stdout").start()
     mosquitto_pub(broker, "-i", "logged", "-t", "x", "-m", "x", "-q", "1")
