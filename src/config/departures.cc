@@ -22,7 +22,7 @@ constexpr Departure kDepartures[] = {
      "the old rules stay", When::if_used, "acl_file"},
     {"`ACL denying access to client with dangerous ...` in the log", "for every message",
      "once a session", When::if_used, "acl_file"},
-    {"symbolic links to keys, password and ACL files (certbot makes some)",
+    {"symbolic links to keys and ACL files (certbot makes some)",
      "refused in 2.1 unless MOSQUITTO_UNSAFE_ALLOW_SYMLINKS is set", "followed"},
     {"retained messages for a new subscriber", "all at once, cut off at max_queued_messages",
      "in pages, as the client takes them"},

@@ -60,9 +60,10 @@ constexpr Option kOptions[] = {
   {"socket_domain", kDefault, "both", kYes, kAll, kSupported,
    behaviour<&ListenerConfig::socket_domain>(ValueType::words, &set_socket_domain),
    "ipv4 or ipv6. On reload as port."},
-  {"protocol", kDefault, "mqtt", kNo, kAll, kDiffers,
+  {"protocol", kDefault, "mqtt", kYes, kAll, kDiffers,
    behaviour<&ListenerConfig::protocol>(ValueType::words, &set_protocol),
-   "mqtt or websockets; http_api is not supported yet. A websockets listener serves no files."},
+   "mqtt or websockets; http_api is not supported yet. A websockets listener serves no files. On "
+   "reload as port."},
   {"websockets_origin", kListener, "any", kYes, kNew, kSupported,
    behaviour<&ListenerConfig::websockets_origin>(ValueType::text, &set_websockets_origin),
    "Exact; may be repeated, 1,000 times. Others are answered 403. A client that sends no Origin, "
