@@ -14,6 +14,28 @@ namespace tombo::auth {
 using broker::AuthDecision;
 using mqtt::Reason;
 
+namespace {
+
+/// The scram files of the listeners, each read once.
+Result<std::vector<std::shared_ptr<const ScramFile>>> load_scram_files(
+    const config::Config& config) {
+  std::vector<std::shared_ptr<const ScramFile>> files;
+  std::map<std::string, std::shared_ptr<const ScramFile>> read;
+  for (const config::ListenerConfig& listener : config.listeners) {
+    const std::string& path = config.scram_file_for(listener);
+    std::shared_ptr<const ScramFile>& file = read[path];
+    if (file == nullptr && !path.empty()) {
+      Result<ScramFile> loaded = ScramFile::load(path);
+      if (!loaded) return loaded.error();
+      file = std::make_shared<const ScramFile>(std::move(*loaded));
+    }
+    files.push_back(file);
+  }
+  return files;
+}
+
+}  // namespace
+
 bool Logins::need_passwords() const {
   return std::ranges::any_of(files, [](const auto& file) { return file != nullptr; });
 }
@@ -35,6 +57,9 @@ Result<std::shared_ptr<const Logins>> load_logins(std::shared_ptr<const config::
     }
     logins->files.push_back(file);
   }
+  Result<std::vector<std::shared_ptr<const ScramFile>>> scram_files = load_scram_files(*config);
+  if (!scram_files) return scram_files.error();
+  logins->scram_files = std::move(*scram_files);
   logins->config = std::move(config);
   return std::shared_ptr<const Logins>(std::move(logins));
 }
@@ -72,16 +97,6 @@ std::optional<AuthDecision> PasswordAuthenticator::authenticate(const broker::Co
   return AuthDecision{.reason = Reason::server_busy,
                       .reason_string = "too many logins wait to be checked",
                       .data = {}};
-}
-
-std::optional<AuthDecision> PasswordAuthenticator::continue_authentication(
-    Bytes /*data*/, broker::ShardId /*shard*/, broker::ConnectionId /*connection*/) {
-  CHECK(false, "no authentication method is offered");
-  return std::nullopt;
-}
-
-bool PasswordAuthenticator::knows_method(std::string_view /*method*/) const {
-  return false;
 }
 
 }  // namespace tombo::auth

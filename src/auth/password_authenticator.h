@@ -8,6 +8,7 @@
 
 #include "auth/hash_pool.h"
 #include "auth/password_file.h"
+#include "auth/scram_file.h"
 #include "base/result.h"
 #include "broker/ports/authenticator.h"
 #include "config/config.h"
@@ -18,19 +19,20 @@ namespace tombo::auth {
 /// all shards; a reload makes new ones.
 struct Logins {
   std::shared_ptr<const config::Config> config;
-  std::vector<std::shared_ptr<const PasswordFile>> files;  ///< By listener; null: none.
-  std::vector<std::string> warnings;                       ///< Of files with lines left out.
+  std::vector<std::string> warnings;                          ///< Of files with lines left out.
+  std::vector<std::shared_ptr<const PasswordFile>> files;     ///< By listener; null: none.
+  std::vector<std::shared_ptr<const ScramFile>> scram_files;  ///< By listener; null: none.
 
   [[nodiscard]] bool need_passwords() const;
 };
 
-/// Reads the password files of a configuration. The error is lines for the log.
+/// Reads the password and scram files of a configuration. The error is lines for the log.
 Result<std::shared_ptr<const Logins>> load_logins(std::shared_ptr<const config::Config> config);
 
 /// Decides by allow_anonymous and password_file, as Mosquitto does: without a user name the former
 /// decides, with one the file of the listener, and without a file again the former.
 /// Home: its shard.
-class PasswordAuthenticator final : public broker::Authenticator {
+class PasswordAuthenticator {
  public:
   PasswordAuthenticator(HashPool& pool, std::shared_ptr<const Logins> logins);
 
@@ -39,10 +41,7 @@ class PasswordAuthenticator final : public broker::Authenticator {
 
   std::optional<broker::AuthDecision> authenticate(const broker::ConnectInfo& info,
                                                    broker::ShardId shard,
-                                                   broker::ConnectionId connection) override;
-  std::optional<broker::AuthDecision> continue_authentication(
-      Bytes data, broker::ShardId shard, broker::ConnectionId connection) override;
-  [[nodiscard]] bool knows_method(std::string_view method) const override;
+                                                   broker::ConnectionId connection);
 
  private:
   HashPool& pool_;

@@ -12,6 +12,7 @@
 #include "broker/ack_queue.h"
 #include "broker/delivery.h"
 #include "broker/ids.h"
+#include "broker/ports/authenticator.h"
 #include "mqtt/message.h"
 #include "mqtt/types.h"
 
@@ -60,13 +61,19 @@ struct PendingLogin {
   bool delayed = false;  ///< waits to be looked at
 };
 
+/// The enhanced authentication of a client whose CONNECT names a method (section 4.12).
+struct EnhancedAuthentication {
+  std::string method;
+  std::unique_ptr<AuthExchange> exchange;  ///< the one under way; null: none
+};
+
 /// One socket's life: what is forgotten when it ends. A CONNECT gives it a session.
 /// Home: the shard that accepted it, then the home of its client id. Bounds: `partial` by the
 /// maximum packet size, `control` by kControlBytesMax (reading stops), the rest by the session.
 struct Connection {
   enum class Stage : uint8_t {
     connecting,      ///< no CONNECT yet
-    authenticating,  ///< waits for an authenticator
+    authenticating,  ///< waits for an authenticator, or for the AUTH packets of an exchange
     open,
     closing,  ///< a last packet may leave; nothing is read any more
   };
@@ -82,8 +89,8 @@ struct Connection {
   std::unique_ptr<Backlog> backlog;
   std::unique_ptr<TopicAliases> aliases;
   std::unique_ptr<std::vector<PendingSubscribe>> subscribing;
-  std::unique_ptr<PendingLogin> login;  ///< while Stage::authenticating
-  std::unique_ptr<std::string> authentication_method;
+  std::unique_ptr<PendingLogin> login;                     ///< while Stage::authenticating
+  std::unique_ptr<EnhancedAuthentication> authentication;  ///< null: CONNECT names no method
   std::unique_ptr<char[]> address;          ///< "ADDR:PORT", of the client as far as it is known
   std::unique_ptr<char[]> counted_address;  ///< that limits go by; null: the same
   std::unique_ptr<std::string> peer_name;   ///< by its certificate, until CONNECT is answered

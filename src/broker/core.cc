@@ -241,10 +241,11 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
   while (taken < bytes.size()) {
     if (taken != 0 && output_.wants_flush) break;
     Connection* connection = connections_.find(id);
-    if (connection == nullptr || connection->stage == Connection::Stage::closing ||
-        connection->rest_waits()) {
-      break;
-    }
+    if (connection == nullptr || connection->stage == Connection::Stage::closing) break;
+    const bool logging_in = connection->stage == Connection::Stage::authenticating;
+    // Packets behind a CONNECT that is still being decided wait; those of an exchange decide it.
+    if (logging_in && connection->authentication == nullptr) break;
+    if (!logging_in && connection->rest_waits()) break;
     const Peer peer{id, *connection};
     if (connection->stage == Connection::Stage::connecting &&
         !check_first_bytes(peer, bytes.subspan(taken))) {
@@ -260,6 +261,8 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
       if (connection->stage == Connection::Stage::connecting) {
         rest_behind_connect_ = rest;
         on_connect_frame(peer, cut.frame);
+      } else if (logging_in) {
+        on_frame_before_connack(peer, cut.frame);
       } else {
         on_frame(peer, cut.frame);
       }
@@ -355,7 +358,7 @@ void Core::on_timer(Timer& timer) {
   const Peer peer{connections_.id_at(timer.owner), *connection};
   if (connection->stage == Connection::Stage::authenticating) {
     if (connection->login->delayed) return look_at_delayed(peer);
-    return on_login_decided(peer, {mqtt::Reason::server_busy, "the login took too long", {}});
+    return on_login_timeout(peer);
   }
   if (!connection->is_open()) {
     LOG_TO(log(), LogType::notice, "Client {} sent no {} within {} s.", connection->address.get(),

@@ -156,6 +156,7 @@ class Core {
     bool assigned = false;
     bool keep_alive_changed = false;
     bool response_information = false;
+    std::string_view authentication_data{};  ///< empty: none
   };
   /// Is the place that global_max_clients counts kept for a session that follows?
   enum class KeepPlace : uint8_t { no, yes };
@@ -227,7 +228,7 @@ class Core {
   std::string generate_client_id(std::string_view prefix);
 
   // login.cc: may the client come in?
-  void log_in(Peer peer, const mqtt::Frame& frame, const mqtt::Connect& packet,
+  void log_in(Peer peer, const mqtt::Frame& frame, mqtt::Connect& packet,
               std::string_view client_id, bool assigned);
   std::optional<AuthDecision> ask_for_login(Peer peer, const mqtt::Connect& packet,
                                             std::string_view client_id);
@@ -236,11 +237,16 @@ class Core {
   void delay_login(Peer peer, Duration delay);
   void look_at_delayed(Peer peer);
   void refuse_login(Peer peer, const mqtt::Connect& packet, const AuthDecision& decision);
+  void on_auth_decided(const mail::AuthDecided& decided);
   void on_login_decided(Peer peer, const AuthDecision& decision);
+  void answer_login(Peer peer, mqtt::Connect& packet, const AuthDecision& decision,
+                    std::string_view client_id, bool assigned);
+  void on_login_timeout(Peer peer);
   void go_on(ConnectionId id);
 
   // on_connect.cc: a session for the client
-  void accept(Peer peer, const mqtt::Connect& packet, std::string_view client_id, bool assigned);
+  void accept(Peer peer, const mqtt::Connect& packet, std::string_view client_id, bool assigned,
+              std::string_view authentication_data = {});
   void apply_limits(Connection& connection, const mqtt::Connect& packet);
   SessionId attach(Peer peer, const mqtt::Connect& packet, std::string_view client_id,
                    bool& present);
@@ -393,10 +399,20 @@ class Core {
   bool forget_received(Session& session, mqtt::PacketId id);
   void after_window_opened(Peer peer, Session& session);
 
+  // on_auth.cc: enhanced authentication
+  bool begin_exchange(Peer peer, std::string_view method);
+  AuthDecision start_login_exchange(Peer peer, const mqtt::Connect& packet);
+  bool read_auth(const Connection& connection, const mqtt::Frame& frame, mqtt::Auth& packet,
+                 mqtt::Malformed& error) const;
+  void on_frame_before_connack(Peer peer, const mqtt::Frame& frame);
+  void on_disconnect_before_connack(Peer peer, const mqtt::Frame& frame);
+  void refuse_login(Peer peer, mqtt::PacketType type, const mqtt::Malformed& why);
+  void on_auth(Peer peer, const mqtt::Frame& frame);
+  bool begin_again(Peer peer, const mqtt::Auth& packet);
+  void send_auth(Peer peer, const AuthDecision& decision);
+
   // on_close.cc
   void on_disconnect(Peer peer, const mqtt::Frame& frame);
-  void on_auth(Peer peer, const mqtt::Frame& frame);
-  void on_auth_decided(const mail::AuthDecided& decided);
   void malformed(Peer peer, mqtt::PacketType type, const mqtt::Malformed& why);
   void end(Peer peer, mqtt::Reason reason, std::string_view why);
   void log_ending(const Connection& connection, EndCause cause, std::string_view detail,

@@ -178,12 +178,6 @@ bool Core::check_connect(Peer peer, mqtt::Connect& packet, std::string& client_i
     refuse(peer, packet, Reason::server_unavailable, "the server is shutting down");
     return false;
   }
-  const auto method = packet.properties.text(PropertyId::authentication_method);
-  if (method && (setup_.authenticator == nullptr || !setup_.authenticator->knows_method(*method))) {
-    // [MQTT-4.12.0-1]
-    refuse(peer, packet, Reason::bad_authentication_method, "authentication method not supported");
-    return false;
-  }
   return check_keep_alive(peer, packet) && check_will(peer, packet) &&
          check_connect_limits(peer, packet) && choose_client_id(peer, packet, client_id);
 }

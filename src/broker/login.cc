@@ -13,20 +13,16 @@ namespace tombo::broker {
 using mqtt::PropertyId;
 using mqtt::Reason;
 
-void Core::log_in(Peer peer, const mqtt::Frame& frame, const mqtt::Connect& packet,
+void Core::log_in(Peer peer, const mqtt::Frame& frame, mqtt::Connect& packet,
                   std::string_view client_id, bool assigned) {
   const Duration delay = login_delay(peer, packet);
   if (peer.connection.stage == Connection::Stage::closing) return;
-  if (delay == Duration(0)) {
-    if (const std::optional<AuthDecision> decision = ask_for_login(peer, packet, client_id)) {
-      if (decision->reason == Reason::success) {
-        // Nobody was asked anything, unless there is a certificate.
-        peer.connection.authenticated =
-            listener(peer.connection.listener).user_name_from_certificate();
-        return accept(peer, packet, client_id, assigned);
-      }
-      return refuse_login(peer, packet, *decision);
-    }
+  std::optional<AuthDecision> decision;
+  if (delay == Duration(0)) decision = ask_for_login(peer, packet, client_id);
+  if (decision && decision->reason != Reason::continue_authentication) {
+    // Nobody was asked anything, unless there is a certificate.
+    peer.connection.authenticated = listener(peer.connection.listener).user_name_from_certificate();
+    return answer_login(peer, packet, *decision, client_id, assigned);
   }
   const uint8_t* begin = frame.body.data() - frame.header_size;
   peer.connection.login = std::make_unique<PendingLogin>(PendingLogin{
@@ -35,6 +31,7 @@ void Core::log_in(Peer peer, const mqtt::Frame& frame, const mqtt::Connect& pack
       .assigned = assigned,
   });
   peer.connection.stage = Connection::Stage::authenticating;
+  if (decision) return send_auth(peer, *decision);
   set_reading(peer, Connection::pause_login, true);
   if (delay != Duration(0)) delay_login(peer, delay);
 }
@@ -90,7 +87,12 @@ void Core::look_at_delayed(Peer peer) {
   // It was decoded when it came.
   CHECK(cut.status == mqtt::CutStatus::complete && mqtt::decode(cut.frame, packet, error));
   const auto decision = ask_for_login(peer, packet, login.client_id);
-  if (decision) on_login_decided(peer, *decision);
+  if (!decision) return;
+  if (decision->reason != Reason::continue_authentication) {
+    return on_login_decided(peer, *decision);
+  }
+  send_auth(peer, *decision);
+  set_reading(peer, Connection::pause_login, false);
 }
 
 /// A login that was looked at and found wanting.
@@ -114,6 +116,9 @@ void Core::leave_pending(Peer peer) {
 std::optional<AuthDecision> Core::ask_for_login(Peer peer, const mqtt::Connect& packet,
                                                 std::string_view client_id) {
   const Connection& connection = peer.connection;
+  if (packet.properties.text(PropertyId::authentication_method)) {
+    return start_login_exchange(peer, packet);
+  }
   // As in Mosquitto the certificate is the login, and nothing else is asked.
   if (listener(connection.listener).user_name_from_certificate()) return AuthDecision{};
   if (setup_.authenticator == nullptr) {
@@ -126,12 +131,14 @@ std::optional<AuthDecision> Core::ask_for_login(Peer peer, const mqtt::Connect& 
       .password = packet.password,
       .address = connection.address.get(),
       .listener = connection.listener,
-      .authentication_method =
-          packet.properties.text(PropertyId::authentication_method).value_or(""),
-      .authentication_data =
-          as_bytes(packet.properties.text(PropertyId::authentication_data).value_or("")),
   };
   return setup_.authenticator->authenticate(info, setup_.shard, peer.id);
+}
+
+void Core::on_auth_decided(const mail::AuthDecided& decided) {
+  Connection* connection = connections_.find(decided.connection);
+  if (connection == nullptr || connection->stage != Connection::Stage::authenticating) return;
+  on_login_decided({decided.connection, *connection}, decided.decision);
 }
 
 void Core::on_login_decided(Peer peer, const AuthDecision& decision) {
@@ -148,10 +155,36 @@ void Core::on_login_decided(Peer peer, const AuthDecision& decision) {
   if (shutting_down_) {
     return refuse(peer, packet, Reason::server_unavailable, "the server is shutting down");
   }
-  if (decision.reason != Reason::success) return refuse_login(peer, packet, decision);
-  connection.authenticated = true;
-  accept(peer, packet, login->client_id, login->assigned);
+  connection.authenticated = decision.reason == Reason::success;
+  answer_login(peer, packet, decision, login->client_id, login->assigned);
   go_on(peer.id);
+}
+
+/// A login is decided: the session follows, or the end.
+void Core::answer_login(Peer peer, mqtt::Connect& packet, const AuthDecision& decision,
+                        std::string_view client_id, bool assigned) {
+  if (decision.reason != Reason::success) return refuse_login(peer, packet, decision);
+  if (peer.connection.authentication != nullptr) {
+    // A name that is only claimed must not stand beside one that is proved: it may be the client
+    // identifier (use_username_as_clientid).
+    const std::string_view claimed = packet.user_name.value_or("");
+    if (!claimed.empty() && claimed != decision.user_name) {
+      return refuse(peer, packet, Reason::not_authorized,
+                    "the user name in CONNECT is not the one that was authenticated");
+    }
+    packet.user_name = decision.user_name;
+    peer.connection.authentication->exchange.reset();
+    peer.connection.authenticated = true;
+  }
+  accept(peer, packet, client_id, assigned, decision.data);
+}
+
+void Core::on_login_timeout(Peer peer) {
+  if (peer.connection.authentication != nullptr) {
+    return on_login_decided(
+        peer, {Reason::not_authorized, "the client did not finish its authentication in time"});
+  }
+  on_login_decided(peer, {Reason::server_busy, "the login took too long"});
 }
 
 /// Handles what was read behind a CONNECT while its login was decided, or behind a packet that came

@@ -53,55 +53,6 @@ void Core::on_disconnect(Peer peer, const mqtt::Frame& frame) {
   start_closing(peer);
 }
 
-void Core::on_auth(Peer peer, const mqtt::Frame& frame) {
-  mqtt::Auth packet;
-  mqtt::Malformed error;
-  if (peer.connection.version != Version::v5) {
-    return malformed(peer, frame.type(), {Reason::malformed_packet, 0, "packet type 15 in MQTT 3"});
-  }
-  if (!mqtt::decode(frame, peer.connection.version, packet, error)) {
-    return malformed(peer, frame.type(), error);
-  }
-  // [MQTT-4.12.0-6] [MQTT-4.12.1-1] Only a client that gave a method in CONNECT may send AUTH.
-  if (peer.connection.authentication_method == nullptr) {
-    return malformed(peer, frame.type(),
-                     {Reason::protocol_error, 0, "CONNECT had no authentication method"});
-  }
-  const auto method = packet.properties.text(PropertyId::authentication_method);
-  if (!method || *method != *peer.connection.authentication_method) {
-    return malformed(peer, frame.type(),
-                     {Reason::protocol_error, 0, "not the authentication method of CONNECT"});
-  }
-  const auto data = packet.properties.text(PropertyId::authentication_data).value_or("");
-  const auto decision =
-      setup_.authenticator->continue_authentication(as_bytes(data), setup_.shard, peer.id);
-  if (decision) on_auth_decided({peer.id, *decision});
-}
-
-void Core::on_auth_decided(const mail::AuthDecided& decided) {
-  Connection* connection = connections_.find(decided.connection);
-  if (connection == nullptr) return;
-  const Peer peer{decided.connection, *connection};
-  if (connection->stage == Connection::Stage::authenticating) {
-    return on_login_decided(peer, decided.decision);
-  }
-  if (!connection->is_open() || connection->authentication_method == nullptr) return;
-  if (mqtt::is_error(decided.decision.reason)) {
-    return end(peer, decided.decision.reason, decided.decision.reason_string);
-  }
-  mqtt::Auth packet;
-  packet.reason = decided.decision.reason;
-  Buffer properties;
-  mqtt::PropertyWriter writer(properties);
-  writer.text(PropertyId::authentication_method, *connection->authentication_method);
-  if (!decided.decision.data.empty()) {
-    writer.text(PropertyId::authentication_data, decided.decision.data);
-  }
-  packet.properties = mqtt::Properties(properties);
-  mqtt::encode(packet, control(peer));
-  mark_dirty(peer);
-}
-
 /// A packet that the standard forbids: says so in the log with the place, answers a v5 client with
 /// the reason, closes this connection and no other.
 void Core::malformed(Peer peer, mqtt::PacketType type, const mqtt::Malformed& why) {

@@ -10,8 +10,8 @@ using mqtt::PropertyId;
 using mqtt::Reason;
 using mqtt::Version;
 
-void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view client_id,
-                  bool assigned) {
+void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view client_id, bool assigned,
+                  std::string_view authentication_data) {
   Connection& connection = peer.connection;
   const bool known = static_cast<bool>(sessions_.find(client_id));
   if (const auto full = no_room_for(packet, known); !full.empty()) {
@@ -53,7 +53,8 @@ void Core::accept(Peer peer, const mqtt::Connect& packet, std::string_view clien
       .assigned = assigned,
       .keep_alive_changed = connection.keep_alive_s != packet.keep_alive_s,
       .response_information =
-          packet.properties.number(PropertyId::request_response_information) == 1U};
+          packet.properties.number(PropertyId::request_response_information) == 1U,
+      .authentication_data = authentication_data};
   record_session(session);
   hold_control(peer, session);
   if (!send_connack(peer, session, facts)) {
@@ -193,6 +194,12 @@ bool Core::send_connack(Peer peer, const Session& session, const ConnackFacts& f
       properties.number(PropertyId::topic_alias_maximum, connection.alias_maximum_in);
     }
     if (facts.assigned) properties.text(PropertyId::assigned_client_identifier, session.client_id);
+    if (connection.authentication != nullptr) {  // [MQTT-4.12.0-5]
+      properties.text(PropertyId::authentication_method, connection.authentication->method);
+      if (!facts.authentication_data.empty()) {
+        properties.text(PropertyId::authentication_data, facts.authentication_data);
+      }
+    }
     const std::string response = "response/" + session.client_id + "/";
     if (facts.response_information && response.size() <= mqtt::kStringBytesMax) {
       properties.text(PropertyId::response_information, response);

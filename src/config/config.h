@@ -95,6 +95,7 @@ struct ListenerConfig {
   std::optional<bool> acl_subscribe_check;         ///< Set only with per_listener_settings.
   std::string acl_file;       ///< Path, empty = none. Set only with per_listener_settings.
   std::string password_file;  ///< Set only with per_listener_settings.
+  std::string scram_file;     ///< Set only with per_listener_settings.
 
   int64_t max_connections = -1;  ///< -1 = no limit.
   uint8_t max_qos = 2;
@@ -184,6 +185,7 @@ struct Config {
   std::string auto_id_prefix = "auto-";    ///< Ask auto_id_prefix_for().
   std::optional<bool> allow_anonymous;     ///< Ask anonymous_allowed().
   std::string password_file;               ///< Ask password_file_for().
+  std::string scram_file;                  ///< Ask scram_file_for().
   bool per_listener_settings = false;
   std::string acl_file;              ///< Path, empty = none; ask acl_file_for().
   bool acl_subscribe_check = false;  ///< Ask acl_subscribe_check_for().
@@ -244,6 +246,11 @@ struct Config {
   /// Path of the file that logins at this listener are checked with; empty: none.
   [[nodiscard]] const std::string& password_file_for(const ListenerConfig& listener) const {
     return per_listener_settings ? listener.password_file : password_file;
+  }
+
+  /// Path of the file with the SCRAM keys of this listener's clients; empty: no SCRAM.
+  [[nodiscard]] const std::string& scram_file_for(const ListenerConfig& listener) const {
+    return per_listener_settings ? listener.scram_file : scram_file;
   }
 
   /// May a client of this listener send an empty client id (and be given one)?

@@ -67,6 +67,7 @@ TEST(Reload, applies_every_option_of_the_broker_that_is_documented_so) {
       "queue_qos0_messages true",
       "retain_available false",
       "retain_expiry_interval 1",
+      "scram_file /a",
       "set_tcp_nodelay false",
       "sys_interval 1",
       "upgrade_outgoing_qos true",

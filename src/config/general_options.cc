@@ -67,6 +67,11 @@ constexpr Option kOptions[] = {
    "Tell v5 clients as reason string why something was refused. Rules of acl_file only to those "
    "who logged in with a password or certificate, and not below a mount_point. The log says it in "
    "any case."},
+  {"scram_file", kSecurity, "none", kYes, Since::tombo, kSupported,
+   security_text<&Config::scram_file, &ListenerConfig::scram_file>(),
+   "Users that log in by the Authentication Method SCRAM-SHA-256 of MQTT 5, which makes the "
+   "method available. Read again on every SIGHUP; an invalid line is an error, and a reload then "
+   "changes nothing. How to make one: docs/OPERATING.md."},
   {"threads", kGlobal, "0 = number of cores", kNo, Since::tombo, kSupported,
    integer_option<&Config::threads, 0, kThreadsMax>(),
    "0 to 63 threads that serve clients. Also `--threads`."},

@@ -442,15 +442,6 @@ TEST(Parser, applies_security_options_to_one_listener_with_per_listener_settings
   EXPECT_EQ(config.auto_id_prefix_for(config.listeners[1]), "b");
 }
 
-TEST(Parser, takes_the_last_password_file_of_its_scope) {
-  const Config global = config_of("password_file a\nlistener 1884\npassword_file b\n");
-  EXPECT_EQ(global.password_file_for(global.listeners[0]), "b");
-  const Config split =
-      config_of("per_listener_settings true\nlistener 1884\npassword_file a\nlistener 1885\n");
-  EXPECT_EQ(split.password_file_for(split.listeners[0]), "a");
-  EXPECT_EQ(split.password_file_for(split.listeners[1]), "");
-}
-
 TEST(Parser, keeps_security_options_before_any_listener_for_the_default_one) {
   const std::string text = "per_listener_settings true\nallow_anonymous false\nauto_id_prefix a\n";
   const Config local = config_of(text);

@@ -83,7 +83,7 @@ Server::Server(const Setup& setup, LogSink& log_sink, std::unique_ptr<Persistenc
     }
     shard.authorizer = setup.authorizer;
     authenticators_.push_back(
-        std::make_unique<auth::PasswordAuthenticator>(*hash_pool_, setup.logins));
+        std::make_unique<auth::LoginAuthenticator>(*hash_pool_, setup.logins));
     shard.authenticator = authenticators_.back().get();
     shard.admission = &admission_;
     shard.hash_seed = hash_seed_;

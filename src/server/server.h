@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "auth/hash_pool.h"
-#include "auth/password_authenticator.h"
+#include "auth/login_authenticator.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/sync/fence.h"
@@ -113,7 +113,7 @@ class Server {
   Fence fence_;
   std::unique_ptr<broker::InterestTable> interest_;
   std::unique_ptr<auth::HashPool> hash_pool_;
-  std::vector<std::unique_ptr<auth::PasswordAuthenticator>> authenticators_;  // By shard.
+  std::vector<std::unique_ptr<auth::LoginAuthenticator>> authenticators_;  // By shard.
   TlsContexts tls_;
   std::vector<std::unique_ptr<Shard>> shards_;
   Listening listening_;

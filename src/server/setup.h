@@ -16,7 +16,7 @@ namespace tombo::server {
 /// when one file is not right, none.
 struct Setup {
   std::shared_ptr<const config::Config> config;
-  std::shared_ptr<const auth::Logins> logins;            ///< password_file
+  std::shared_ptr<const auth::Logins> logins;            ///< password_file, scram_file
   std::shared_ptr<const broker::Authorizer> authorizer;  ///< acl_file; null: everything is allowed
   TlsContexts tls;                                       ///< certificates and keys
   std::vector<config::Notice> notices;                   ///< what to log about the files

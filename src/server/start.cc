@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>

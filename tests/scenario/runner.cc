@@ -14,7 +14,8 @@
 //                                 front of `config` or `reload`, which read it
 //   shards N                      how many shards; default 1
 //   store none|hold               hold: durable, and safe only when `commit` says so
-//   logins none|later             later: an authenticator answers when `decide` says so
+//   logins none|later             later: an authenticator answers when `decide` says so, and knows
+//                                 the method TEST (FakeExchange in world.cc)
 //   connect ID [v3.1|v3.1.1|v5] [clean=1] [keepalive=60] [id=..] [user=..] [password=..] [bridge=1]
 //           [will=TOPIC will.payload=.. will.qos=.. will.retain=.. will.PROPERTY=..] [PROPERTY=..]
 //           [on=SHARD] [listener=N]

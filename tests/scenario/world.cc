@@ -53,6 +53,23 @@ ShardId shard_id(unsigned shard) {
   return ShardId(static_cast<uint8_t>(shard));
 }
 
+/// The method TEST. The client decides: `no` is refused, `i-am-NAME` proves to be NAME, to anything
+/// else it is asked for more.
+class FakeExchange final : public broker::AuthExchange {
+ public:
+  broker::AuthDecision next(Bytes data) override {
+    constexpr std::string_view kProof = "i-am-";
+    const std::string_view text = as_text(data);
+    if (text == "no") return {mqtt::Reason::not_authorized, "as the client wishes"};
+    if (text.starts_with(kProof)) {
+      const std::string name(text.substr(kProof.size()));
+      return {mqtt::Reason::success, {}, "welcome-" + name, name};
+    }
+    return {
+        mqtt::Reason::continue_authentication, {}, text.empty() ? "" : fmt::format("{}?", text)};
+  }
+};
+
 }  // namespace
 
 class World::RecordingLogger final : public Logger {
@@ -152,7 +169,7 @@ class World::FakeAdmission final : public broker::Admission {
   std::map<std::string, uint32_t> failures_;  ///< they never leak away
 };
 
-/// Notes who asks, and lets them wait.
+/// Notes who asks, and lets those with passwords wait.
 class World::FakeAuthenticator final : public broker::Authenticator {
  public:
   struct Asked {
@@ -171,12 +188,10 @@ class World::FakeAuthenticator final : public broker::Authenticator {
     return std::nullopt;
   }
 
-  std::optional<broker::AuthDecision> continue_authentication(Bytes /*data*/, ShardId /*shard*/,
-                                                              ConnectionId /*id*/) override {
-    return std::nullopt;
+  std::unique_ptr<broker::AuthExchange> begin(std::string_view method, uint16_t listener) override {
+    trace_.push_back(fmt::format("method {} at listener {}", method, listener));
+    return method == "TEST" ? std::make_unique<FakeExchange>() : nullptr;
   }
-
-  [[nodiscard]] bool knows_method(std::string_view /*method*/) const override { return false; }
 
   std::deque<Asked> asked;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,17 +19,29 @@ struct ConnectInfo {
   std::optional<Bytes> password;
   std::string_view address;
   uint16_t listener = 0;
-  std::string_view authentication_method;  ///< empty: none
-  Bytes authentication_data;
 };
 
 /// The answer, at once or later as mail.
 struct AuthDecision {
-  mqtt::Reason reason = mqtt::Reason::success;  ///< continue_authentication asks for AUTH
+  mqtt::Reason reason = mqtt::Reason::success;
   std::string reason_string;
-  std::string data;  ///< Authentication Data for the client
+  std::string data{};       ///< of an exchange: Authentication Data for the client
+  std::string user_name{};  ///< of an exchange that succeeded: who the client has proved to be
   /// Of a refusal: what the log says instead of reason_string, for it may say more, but no secrets.
   std::string log_text{};
+};
+
+/// One enhanced authentication of one client (section 4.12) and what was said in it so far. Owned
+/// by the connection, so that it ends with it. Its home is the connection's shard.
+class AuthExchange {
+ public:
+  AuthExchange() = default;
+  AuthExchange(const AuthExchange&) = delete;
+  AuthExchange& operator=(const AuthExchange&) = delete;
+  virtual ~AuthExchange() = default;
+  /// The client speaks; empty data: it only wants to begin. Answers at once, computing little.
+  /// With continue_authentication it is the client's turn again, else the exchange is over.
+  virtual AuthDecision next(Bytes data) = 0;
 };
 
 /// Where nothing but allow_anonymous, which is false, decides.
@@ -52,14 +65,12 @@ inline AuthDecision refusal_without_password_file(bool has_user_name) {
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
-  /// nullopt: the decision follows as AuthDecided mail to shard `shard`, for `connection`.
+  /// By user name and password. nullopt: the decision follows as AuthDecided mail to shard `shard`,
+  /// for `connection`.
   virtual std::optional<AuthDecision> authenticate(const ConnectInfo& info, ShardId shard,
                                                    ConnectionId connection) = 0;
-  /// The next step of an enhanced authentication (section 4.12).
-  virtual std::optional<AuthDecision> continue_authentication(Bytes data, ShardId shard,
-                                                              ConnectionId connection) = 0;
-  /// Is this Authentication Method configured? If not, CONNECT is refused with 0x8C.
-  [[nodiscard]] virtual bool knows_method(std::string_view method) const = 0;
+  /// By an Authentication Method. Null: clients of this listener are not offered that one.
+  virtual std::unique_ptr<AuthExchange> begin(std::string_view method, uint16_t listener) = 0;
 };
 
 }  // namespace tombo::broker

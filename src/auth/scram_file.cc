@@ -1,0 +1,170 @@
+#include "auth/scram_file.h"
+
+#include <charconv>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include <fmt/core.h>
+#include <openssl/rand.h>
+
+#include "base/base64.h"
+#include "base/check.h"
+
+namespace tombo::auth {
+namespace {
+
+// Exit statuses, those of a password file.
+constexpr int kCannotOpen = 13;
+constexpr int kInvalidLine = 3;
+constexpr size_t kSecretBytes = 32;
+constexpr size_t kNewSaltBytes = 16;
+
+Error fault(const std::string& path, size_t line, std::string_view why) {
+  return {fmt::format("Error: Invalid line in scram file {}:{}: {}.", path, line, why),
+          kInvalidLine};
+}
+
+/// Takes the text in front of `end` off `rest`; all of it when `end` does not come.
+std::string_view take(std::string_view& rest, char end) {
+  const size_t at = rest.find(end);
+  const std::string_view part = rest.substr(0, at);
+  rest = at == std::string_view::npos ? std::string_view() : rest.substr(at + 1);
+  return part;
+}
+
+bool random_bytes(std::string& bytes) {
+  return RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()),
+                    static_cast<int>(bytes.size())) == 1;
+}
+
+/// One for the life of the process: were it new with every reload, the salts of unknown users would
+/// change with a SIGHUP, and those of known ones would not.
+const std::string& process_secret() {
+  static const std::string secret = [] {
+    std::string bytes(kSecretBytes, '\0');
+    CHECK(random_bytes(bytes));
+    return bytes;
+  }();
+  return secret;
+}
+
+}  // namespace
+
+Result<ScramKeys> parse_scram_keys(std::string_view text) {
+  if (take(text, '$') != kScramMethod) return Error{"the keys do not begin with SCRAM-SHA-256$"};
+  ScramKeys keys;
+  const std::string_view iterations = take(text, ':');
+  const char* end = iterations.data() + iterations.size();
+  const auto [stop, error] = std::from_chars(iterations.data(), end, keys.iterations);
+  if (error != std::errc() || stop != end || keys.iterations < kScramIterationsMin ||
+      keys.iterations > kScramIterationsMax) {
+    return Error{
+        fmt::format("the iterations are not {} to {}", kScramIterationsMin, kScramIterationsMax)};
+  }
+  std::optional<std::string> salt = from_base64(take(text, '$'), Padding::equals_signs);
+  std::optional<std::string> stored_key = from_base64(take(text, ':'), Padding::equals_signs);
+  std::optional<std::string> server_key = from_base64(text, Padding::equals_signs);
+  if (!salt || !stored_key || !server_key) return Error{"salt or keys are not base64"};
+  if (salt->size() < kScramSaltBytesMin || salt->size() > kScramSaltBytesMax) {
+    return Error{
+        fmt::format("the salt has not {} to {} bytes", kScramSaltBytesMin, kScramSaltBytesMax)};
+  }
+  if (stored_key->size() != kScramKeyBytes || server_key->size() != kScramKeyBytes) {
+    return Error{fmt::format("a key has not {} bytes", kScramKeyBytes)};
+  }
+  keys.salt = std::move(*salt);
+  keys.stored_key = std::move(*stored_key);
+  keys.server_key = std::move(*server_key);
+  return keys;
+}
+
+std::string to_text(const ScramKeys& keys) {
+  return fmt::format("{}${}:{}${}:{}", kScramMethod, keys.iterations,
+                     to_base64(keys.salt, Padding::equals_signs),
+                     to_base64(keys.stored_key, Padding::equals_signs),
+                     to_base64(keys.server_key, Padding::equals_signs));
+}
+
+Result<std::string> make_scram_keys(std::string_view password, uint32_t iterations) {
+  if (!is_scram_text(password)) {
+    return Error{"a password for SCRAM has printable ASCII characters only, and at least one"};
+  }
+  std::string salt(kNewSaltBytes, '\0');
+  if (!random_bytes(salt)) return Error{"no random numbers"};
+  return to_text(derive_scram_keys(password, salt, iterations));
+}
+
+Result<ScramFile> ScramFile::load(const std::string& path) {
+  const Error cannot_open{fmt::format("Error: Unable to open scram file \"{}\".", path),
+                          kCannotOpen};
+  std::error_code ignored;
+  // A directory, a device or a pipe would have no end, or none of any use.
+  if (!std::filesystem::is_regular_file(path, ignored)) return cannot_open;
+  if (std::filesystem::file_size(path, ignored) > kFileBytesMax) {
+    return Error{
+        fmt::format("Error: The scram file {} has more than {} bytes.", path, kFileBytesMax),
+        kInvalidLine};
+  }
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (!file) return cannot_open;
+  return parse(text, path, process_secret());
+}
+
+Result<ScramFile> ScramFile::parse(std::string_view text, const std::string& path,
+                                   std::string_view secret) {
+  ScramFile file;
+  file.secret_ = secret;
+  for (size_t number = 1; !text.empty(); ++number) {
+    std::string_view line = take(text, '\n');
+    line = line.substr(0, line.find_last_not_of(" \t\r\v\f") + 1);
+    if (line.empty() || line.front() == '#') continue;
+    if (line.find(':') == std::string_view::npos) {
+      return fault(path, number, "no ':' behind the user name");
+    }
+    const std::string_view user = take(line, ':');
+    if (user.empty()) return fault(path, number, "no user name");
+    if (user.size() > kScramUserBytesMax) return fault(path, number, "the user name is too long");
+    if (!is_scram_text(user)) {
+      return fault(path, number, "the user name has characters that are not printable ASCII");
+    }
+    Result<ScramKeys> keys = parse_scram_keys(line);
+    if (!keys) return fault(path, number, keys.error().text);
+    const bool first = file.users_.emplace(std::string(user), file.keys_.size()).second;
+    if (first) file.keys_.push_back(std::move(*keys));
+  }
+  return file;
+}
+
+ScramKeys ScramFile::find(std::string_view user) const {
+  // Made for known users too: the time does not tell.
+  ScramKeys keys = invented(user);
+  const auto found = users_.find(user);
+  return found == users_.end() ? keys : keys_[found->second];
+}
+
+ScramKeys ScramFile::invented(std::string_view user) const {
+  const auto derived = [&](std::string_view what) {
+    return hmac_sha256(secret_, fmt::format("{} of {}", what, user));
+  };
+  ScramKeys keys{kScramIterationsDefault, derived("salt"), derived("stored key"),
+                 derived("server key")};
+  keys.salt += derived("more salt");
+  size_t salt_bytes = kNewSaltBytes;
+  if (!keys_.empty()) {
+    // Iterations and size of the salt are those of some line, always the same for the same name.
+    uint64_t number = 0;
+    std::memcpy(&number, keys.stored_key.data(), sizeof number);
+    const ScramKeys& model = keys_[number % keys_.size()];
+    keys.iterations = model.iterations;
+    salt_bytes = model.salt.size();
+  }
+  keys.salt.resize(salt_bytes);
+  return keys;
+}
+
+}  // namespace tombo::auth
