@@ -6,8 +6,6 @@
 
 #include <fmt/core.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "base/base64.h"
 #include "base/check.h"
@@ -72,13 +70,6 @@ bool is_nonce(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return c >= '!' && c <= '~' && c != ','; });
 }
 
-std::string sha256(std::string_view text) {
-  std::string digest(kScramKeyBytes, '\0');
-  CHECK(EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()),
-                   nullptr, EVP_sha256(), nullptr) == 1);
-  return digest;
-}
-
 std::string exclusive_or(std::string_view one, std::string_view other) {
   std::string result(one);
   for (size_t i = 0; i < result.size(); ++i) {
@@ -88,32 +79,6 @@ std::string exclusive_or(std::string_view one, std::string_view other) {
 }
 
 }  // namespace
-
-std::string hmac_sha256(std::string_view key, std::string_view text) {
-  std::string code(kScramKeyBytes, '\0');
-  CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-             reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-             reinterpret_cast<unsigned char*>(code.data()), nullptr) != nullptr);
-  return code;
-}
-
-ScramKeys derive_scram_keys(std::string_view password, std::string_view salt, uint32_t iterations) {
-  DCHECK(iterations >= 1 && iterations <= kScramIterationsMax);
-  std::string salted(kScramKeyBytes, '\0');
-  CHECK(PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()),
-                          reinterpret_cast<const unsigned char*>(salt.data()),
-                          static_cast<int>(salt.size()), static_cast<int>(iterations), EVP_sha256(),
-                          static_cast<int>(salted.size()),
-                          reinterpret_cast<unsigned char*>(salted.data())) == 1);
-  ScramKeys keys{iterations, std::string(salt), sha256(hmac_sha256(salted, "Client Key")),
-                 hmac_sha256(salted, "Server Key")};
-  OPENSSL_cleanse(salted.data(), salted.size());
-  return keys;
-}
-
-bool is_scram_text(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
-}
 
 ScramAnswer ScramServer::on_first(std::string_view message) {
   if (message.size() > kScramMessageBytesMax) return invalid("the first message is too long");

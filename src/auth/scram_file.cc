@@ -1,17 +1,14 @@
 #include "auth/scram_file.h"
 
-#include <charconv>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 #include <fmt/core.h>
 #include <openssl/rand.h>
 
-#include "base/base64.h"
 #include "base/check.h"
 
 namespace tombo::auth {
@@ -21,7 +18,6 @@ namespace {
 constexpr int kCannotOpen = 13;
 constexpr int kInvalidLine = 3;
 constexpr size_t kSecretBytes = 32;
-constexpr size_t kNewSaltBytes = 16;
 
 Error fault(const std::string& path, size_t line, std::string_view why) {
   return {fmt::format("Error: Invalid line in scram file {}:{}: {}.", path, line, why),
@@ -53,50 +49,6 @@ const std::string& process_secret() {
 }
 
 }  // namespace
-
-Result<ScramKeys> parse_scram_keys(std::string_view text) {
-  if (take(text, '$') != kScramMethod) return Error{"the keys do not begin with SCRAM-SHA-256$"};
-  ScramKeys keys;
-  const std::string_view iterations = take(text, ':');
-  const char* end = iterations.data() + iterations.size();
-  const auto [stop, error] = std::from_chars(iterations.data(), end, keys.iterations);
-  if (error != std::errc() || stop != end || keys.iterations < kScramIterationsMin ||
-      keys.iterations > kScramIterationsMax) {
-    return Error{
-        fmt::format("the iterations are not {} to {}", kScramIterationsMin, kScramIterationsMax)};
-  }
-  std::optional<std::string> salt = from_base64(take(text, '$'), Padding::equals_signs);
-  std::optional<std::string> stored_key = from_base64(take(text, ':'), Padding::equals_signs);
-  std::optional<std::string> server_key = from_base64(text, Padding::equals_signs);
-  if (!salt || !stored_key || !server_key) return Error{"salt or keys are not base64"};
-  if (salt->size() < kScramSaltBytesMin || salt->size() > kScramSaltBytesMax) {
-    return Error{
-        fmt::format("the salt has not {} to {} bytes", kScramSaltBytesMin, kScramSaltBytesMax)};
-  }
-  if (stored_key->size() != kScramKeyBytes || server_key->size() != kScramKeyBytes) {
-    return Error{fmt::format("a key has not {} bytes", kScramKeyBytes)};
-  }
-  keys.salt = std::move(*salt);
-  keys.stored_key = std::move(*stored_key);
-  keys.server_key = std::move(*server_key);
-  return keys;
-}
-
-std::string to_text(const ScramKeys& keys) {
-  return fmt::format("{}${}:{}${}:{}", kScramMethod, keys.iterations,
-                     to_base64(keys.salt, Padding::equals_signs),
-                     to_base64(keys.stored_key, Padding::equals_signs),
-                     to_base64(keys.server_key, Padding::equals_signs));
-}
-
-Result<std::string> make_scram_keys(std::string_view password, uint32_t iterations) {
-  if (!is_scram_text(password)) {
-    return Error{"a password for SCRAM has printable ASCII characters only, and at least one"};
-  }
-  std::string salt(kNewSaltBytes, '\0');
-  if (!random_bytes(salt)) return Error{"no random numbers"};
-  return to_text(derive_scram_keys(password, salt, iterations));
-}
 
 Result<ScramFile> ScramFile::load(const std::string& path) {
   const Error cannot_open{fmt::format("Error: Unable to open scram file \"{}\".", path),
@@ -154,7 +106,7 @@ ScramKeys ScramFile::invented(std::string_view user) const {
   ScramKeys keys{kScramIterationsDefault, derived("salt"), derived("stored key"),
                  derived("server key")};
   keys.salt += derived("more salt");
-  size_t salt_bytes = kNewSaltBytes;
+  size_t salt_bytes = kScramNewSaltBytes;
   if (!keys_.empty()) {
     // Iterations and size of the salt are those of some line, always the same for the same name.
     uint64_t number = 0;

@@ -1,24 +1,20 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "auth/scram.h"
+#include "auth/scram_keys.h"
 #include "base/result.h"
 
 namespace tombo::auth {
 
-/// Iterations of new entries, and of answers about users when a file has none to go by.
-inline constexpr uint32_t kScramIterationsDefault = 15'000;
-
 /// Users and their SCRAM keys: `user:SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey` lines, with
 /// base64 as PostgreSQL writes it into `pg_authid.rolpassword`; empty lines and those that begin
 /// with `#` do not count; of a user named twice the first line counts.
-/// Immutable, shared by threads.  Bounds: kFileBytesMax, those of scram.h.
+/// Immutable, shared by threads.  Bounds: kFileBytesMax, those of scram_keys.h.
 class ScramFile {
  public:
   static constexpr size_t kFileBytesMax = size_t{64} << 20;
@@ -42,15 +38,5 @@ class ScramFile {
   std::vector<ScramKeys> keys_;
   std::string secret_;
 };
-
-/// Reads `SCRAM-SHA-256$...`. The error says what is wrong without quoting the text.
-Result<ScramKeys> parse_scram_keys(std::string_view text);
-
-/// Writes it.
-std::string to_text(const ScramKeys& keys);
-
-/// The text for a password, with a random salt. An error: the password is not printable ASCII, or
-/// there are no random numbers. Not for shards: it computes.
-Result<std::string> make_scram_keys(std::string_view password, uint32_t iterations);
 
 }  // namespace tombo::auth
