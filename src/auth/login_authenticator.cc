@@ -30,6 +30,8 @@ class ScramExchange final : public broker::AuthExchange {
   explicit ScramExchange(std::shared_ptr<const ScramFile> file)
       : file_(std::move(file)), server_(random_nonce()) {}
 
+  [[nodiscard]] std::string_view user_name() const override { return server_.user(); }
+
   AuthDecision next(Bytes data) override {
     if (awaits_final_) return finish(server_.on_final(as_text(data)));
     // The client speaks first in SCRAM. One that said nothing so far is asked to, once.
@@ -44,8 +46,12 @@ class ScramExchange final : public broker::AuthExchange {
 
  private:
   [[nodiscard]] AuthDecision finish(ScramAnswer answer) const {
-    if (answer.reason != Reason::success) return {answer.reason, std::move(answer.text)};
-    return {Reason::success, {}, std::move(answer.text), server_.user()};
+    if (answer.reason == Reason::success) return {Reason::success, {}, std::move(answer.text)};
+    // Nobody learns which users there are.
+    if (answer.reason == Reason::not_authorized) {
+      return {answer.reason, std::string(kLoginRefused), {}, file_->why_refused(server_.user())};
+    }
+    return {answer.reason, std::move(answer.text)};
   }
 
   std::shared_ptr<const ScramFile> file_;

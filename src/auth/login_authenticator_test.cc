@@ -72,7 +72,7 @@ TEST_F(LoginAuthenticatorTest, goes_through_an_exchange) {
   const ScramKeys keys = keys_of(challenge.data, *files->scram_files[0]);
   const AuthDecision decision = say(*exchange, client.final(challenge.data, keys));
   EXPECT_EQ(decision.reason, Reason::success);
-  EXPECT_EQ(decision.user_name, "user");
+  EXPECT_EQ(exchange->user_name(), "user");
   EXPECT_TRUE(decision.data.starts_with("v="));
 }
 

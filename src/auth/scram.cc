@@ -144,7 +144,7 @@ ScramAnswer ScramServer::on_final(std::string_view message) {
   conversation_ += without_proof;
   const std::string client_key = exclusive_or(*proof, hmac_sha256(keys_.stored_key, conversation_));
   if (CRYPTO_memcmp(sha256(client_key).data(), keys_.stored_key.data(), kScramKeyBytes) != 0) {
-    return refused("user name or password not accepted");
+    return refused("the proof is wrong");
   }
   return {Reason::success,
           "v=" + to_base64(hmac_sha256(keys_.server_key, conversation_), Padding::equals_signs)};

@@ -70,6 +70,7 @@ Result<ScramFile> ScramFile::load(const std::string& path) {
 Result<ScramFile> ScramFile::parse(std::string_view text, const std::string& path,
                                    std::string_view secret) {
   ScramFile file;
+  file.path_ = path;
   file.secret_ = secret;
   for (size_t number = 1; !text.empty(); ++number) {
     std::string_view line = take(text, '\n');
@@ -97,6 +98,11 @@ ScramKeys ScramFile::find(std::string_view user) const {
   ScramKeys keys = invented(user);
   const auto found = users_.find(user);
   return found == users_.end() ? keys : keys_[found->second];
+}
+
+std::string ScramFile::why_refused(std::string_view user) const {
+  return fmt::format("scram_file {}: {} user '{}'", path_,
+                     users_.contains(user) ? "wrong password of" : "there is no", user);
 }
 
 ScramKeys ScramFile::invented(std::string_view user) const {

@@ -29,6 +29,9 @@ class ScramFile {
   /// those of others and that no password has.
   [[nodiscard]] ScramKeys find(std::string_view user) const;
 
+  /// Why a proof of the user was refused, for the log only.
+  [[nodiscard]] std::string why_refused(std::string_view user) const;
+
   [[nodiscard]] size_t size() const { return users_.size(); }
 
  private:
@@ -36,6 +39,7 @@ class ScramFile {
 
   std::map<std::string, size_t, std::less<>> users_;  // Index in keys_.
   std::vector<ScramKeys> keys_;
+  std::string path_;
   std::string secret_;
 };
 

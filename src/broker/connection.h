@@ -57,8 +57,9 @@ struct PendingLogin {
   Buffer connect;         ///< the packet as it came
   std::string client_id;  ///< sent or assigned
   bool assigned = false;
-  Time answer_by{};      ///< the login takes no longer than this
-  bool delayed = false;  ///< waits to be looked at
+  Time answer_by{};              ///< the login takes no longer than this
+  bool delayed = false;          ///< waits to be looked at
+  Buffer authentication_data{};  ///< of an exchange, while it is delayed
 };
 
 /// The enhanced authentication of a client whose CONNECT names a method (section 4.12).
@@ -144,8 +145,12 @@ struct Connection {
   /// Does what the client sent next wait in `partial`, until a rate or the disk allows it?
   [[nodiscard]] bool is_slowed() const { return (paused_for & (pause_rate | pause_disk)) != 0; }
 
-  /// Do packets behind the last one wait, for that or for a login to be decided?
-  [[nodiscard]] bool rest_waits() const { return stage == Stage::authenticating || is_slowed(); }
+  /// Do packets behind the last one wait, for that or for a login to be decided? Those of an
+  /// exchange decide it.
+  [[nodiscard]] bool rest_waits() const {
+    if (stage == Stage::authenticating) return authentication == nullptr || login->delayed;
+    return is_slowed();
+  }
 };
 
 static_assert(sizeof(Connection) <= 224, "an idle connection stays small");

@@ -242,10 +242,7 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
     if (taken != 0 && output_.wants_flush) break;
     Connection* connection = connections_.find(id);
     if (connection == nullptr || connection->stage == Connection::Stage::closing) break;
-    const bool logging_in = connection->stage == Connection::Stage::authenticating;
-    // Packets behind a CONNECT that is still being decided wait; those of an exchange decide it.
-    if (logging_in && connection->authentication == nullptr) break;
-    if (!logging_in && connection->rest_waits()) break;
+    if (connection->rest_waits()) break;
     const Peer peer{id, *connection};
     if (connection->stage == Connection::Stage::connecting &&
         !check_first_bytes(peer, bytes.subspan(taken))) {
@@ -261,7 +258,7 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
       if (connection->stage == Connection::Stage::connecting) {
         rest_behind_connect_ = rest;
         on_connect_frame(peer, cut.frame);
-      } else if (logging_in) {
+      } else if (connection->stage == Connection::Stage::authenticating) {
         on_frame_before_connack(peer, cut.frame);
       } else {
         on_frame(peer, cut.frame);

@@ -233,9 +233,11 @@ class Core {
   std::optional<AuthDecision> ask_for_login(Peer peer, const mqtt::Connect& packet,
                                             std::string_view client_id);
   void leave_pending(Peer peer);
-  Duration login_delay(Peer peer, const mqtt::Connect& packet);
+  std::optional<AuthDecision> login_pace(Peer peer, std::string_view user_name, Duration& delay);
   void delay_login(Peer peer, Duration delay);
   void look_at_delayed(Peer peer);
+  void note_failure(const Connection& connection, std::string_view user_name,
+                    const AuthDecision& decision);
   void refuse_login(Peer peer, const mqtt::Connect& packet, const AuthDecision& decision);
   void on_auth_decided(const mail::AuthDecided& decided);
   void on_login_decided(Peer peer, const AuthDecision& decision);
@@ -308,6 +310,7 @@ class Core {
   void log_refused(const Session& session, Refused what, std::string_view topic,
                    std::string_view why);
   void log_dangerous_name(Session& session);
+  void refused_again(Session& session, std::string_view why);
   void log_refused_connect(const Connection& connection, const mqtt::Connect& packet,
                            std::string_view why);
   bool explains(const Connection& connection) const;
@@ -405,10 +408,13 @@ class Core {
   bool read_auth(const Connection& connection, const mqtt::Frame& frame, mqtt::Auth& packet,
                  mqtt::Malformed& error) const;
   void on_frame_before_connack(Peer peer, const mqtt::Frame& frame);
+  void on_login_data(Peer peer, Bytes data);
+  void look_at_login_data(Peer peer, Bytes data);
   void on_disconnect_before_connack(Peer peer, const mqtt::Frame& frame);
   void refuse_login(Peer peer, mqtt::PacketType type, const mqtt::Malformed& why);
   void on_auth(Peer peer, const mqtt::Frame& frame);
   bool begin_again(Peer peer, const mqtt::Auth& packet);
+  void refuse_again(Peer peer, const AuthDecision& decision);
   void send_auth(Peer peer, const AuthDecision& decision);
 
   // on_close.cc

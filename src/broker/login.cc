@@ -15,8 +15,12 @@ using mqtt::Reason;
 
 void Core::log_in(Peer peer, const mqtt::Frame& frame, mqtt::Connect& packet,
                   std::string_view client_id, bool assigned) {
-  const Duration delay = login_delay(peer, packet);
-  if (peer.connection.stage == Connection::Stage::closing) return;
+  // Whom an exchange is about is said in it (on_auth.cc).
+  const bool has_method = packet.properties.text(PropertyId::authentication_method).has_value();
+  Duration delay{0};
+  const std::optional<AuthDecision> refusal =
+      login_pace(peer, has_method ? "" : packet.user_name.value_or(""), delay);
+  if (refusal) return refuse(peer, packet, refusal->reason, refusal->reason_string);
   std::optional<AuthDecision> decision;
   if (delay == Duration(0)) decision = ask_for_login(peer, packet, client_id);
   if (decision && decision->reason != Reason::continue_authentication) {
@@ -36,35 +40,35 @@ void Core::log_in(Peer peer, const mqtt::Frame& frame, mqtt::Connect& packet,
   if (delay != Duration(0)) delay_login(peer, delay);
 }
 
-/// How long this login has to wait because others failed; refuses it when its address is banned or
-/// too many wait.
-Duration Core::login_delay(Peer peer, const mqtt::Connect& packet) {
+/// How long a login has to wait because others failed, in `delay`; or that it is not looked at, for
+/// its address is banned or too many wait.
+std::optional<AuthDecision> Core::login_pace(Peer peer, std::string_view user_name,
+                                             Duration& delay) {
   if (setup_.admission == nullptr ||
       listener(peer.connection.listener).user_name_from_certificate()) {
-    return Duration(0);
+    return std::nullopt;
   }
   const config::Limits& limits = config().limits;
   const Admission::LoginPace pace = setup_.admission->login_pace(
-      peer.connection.address_for_limits(), packet.user_name.value_or(""), limits, now_.time);
+      peer.connection.address_for_limits(), user_name, limits, now_.time);
   if (pace.banned) {
     count(LimitHit::login_failures_of_address);
-    refuse(peer, packet, Reason::banned,
-           "too many failed logins of this address (max_login_failures_per_address)");
-    return Duration(0);
+    return AuthDecision{Reason::banned,
+                        "too many failed logins of this address (max_login_failures_per_address)"};
   }
-  if (pace.delay == Duration(0)) return Duration(0);
+  if (pace.delay == Duration(0)) return std::nullopt;
   count(LimitHit::login_failures_of_user);
   if (delayed_logins_ >= kDelayedLoginsMax) {
-    refuse(peer, packet, Reason::server_busy, "too many logins wait");
-    return Duration(0);
+    return AuthDecision{Reason::server_busy, "too many logins wait"};
   }
   LOG_TO(log(), LogType::notice,
          "Login of user '{}' from {} waits {} s: more than {} failed logins in 60 s "
          "(max_login_failures_per_user).",
-         packet.user_name.value_or(""), peer.connection.address.get(),
+         user_name, peer.connection.address.get(),
          std::chrono::duration_cast<std::chrono::seconds>(pace.delay).count(),
          limits.max_login_failures_per_user);
-  return pace.delay;
+  delay = pace.delay;
+  return std::nullopt;
 }
 
 void Core::delay_login(Peer peer, Duration delay) {
@@ -81,28 +85,35 @@ void Core::look_at_delayed(Peer peer) {
   login.delayed = false;
   --delayed_logins_;
   timers_.arm(peer.connection.timer, login.answer_by);
+  if (peer.connection.authentication != nullptr) {
+    const Buffer data = std::move(login.authentication_data);
+    return look_at_login_data(peer, data);
+  }
   const mqtt::Cut cut = mqtt::cut_frame(login.connect, 0);
   mqtt::Connect packet;
   mqtt::Malformed error;
   // It was decoded when it came.
   CHECK(cut.status == mqtt::CutStatus::complete && mqtt::decode(cut.frame, packet, error));
   const auto decision = ask_for_login(peer, packet, login.client_id);
-  if (!decision) return;
-  if (decision->reason != Reason::continue_authentication) {
-    return on_login_decided(peer, *decision);
-  }
-  send_auth(peer, *decision);
-  set_reading(peer, Connection::pause_login, false);
+  if (decision) on_login_decided(peer, *decision);
 }
 
-/// A login that was looked at and found wanting.
-void Core::refuse_login(Peer peer, const mqtt::Connect& packet, const AuthDecision& decision) {
+/// The limits count who was looked at and found wanting.
+void Core::note_failure(const Connection& connection, std::string_view user_name,
+                        const AuthDecision& decision) {
   const bool failed = decision.reason == Reason::bad_user_name_or_password ||
                       decision.reason == Reason::not_authorized;
-  if (failed && setup_.admission != nullptr) {
-    setup_.admission->login_failed(peer.connection.address_for_limits(),
-                                   packet.user_name.value_or(""), config().limits, now_.time);
-  }
+  if (!failed || setup_.admission == nullptr) return;
+  setup_.admission->login_failed(connection.address_for_limits(), user_name, config().limits,
+                                 now_.time);
+}
+
+void Core::refuse_login(Peer peer, const mqtt::Connect& packet, const AuthDecision& decision) {
+  const EnhancedAuthentication* enhanced = peer.connection.authentication.get();
+  note_failure(
+      peer.connection,
+      enhanced != nullptr ? enhanced->exchange->user_name() : packet.user_name.value_or(""),
+      decision);
   refuse(peer, packet, decision.reason, decision.reason_string, decision.log_text);
 }
 
@@ -167,16 +178,18 @@ void Core::answer_login(Peer peer, mqtt::Connect& packet, const AuthDecision& de
   if (peer.connection.authentication != nullptr) {
     // A name that is only claimed must not stand beside one that is proved: it may be the client
     // identifier (use_username_as_clientid).
+    const std::string proved(peer.connection.authentication->exchange->user_name());
     const std::string_view claimed = packet.user_name.value_or("");
-    if (!claimed.empty() && claimed != decision.user_name) {
+    if (!claimed.empty() && claimed != proved) {
       return refuse(peer, packet, Reason::not_authorized,
                     "the user name in CONNECT is not the one that was authenticated");
     }
-    packet.user_name = decision.user_name;
     peer.connection.authentication->exchange.reset();
     peer.connection.authenticated = true;
+    packet.user_name = proved;
+    return accept(peer, packet, client_id, assigned, decision.data);
   }
-  accept(peer, packet, client_id, assigned, decision.data);
+  accept(peer, packet, client_id, assigned);
 }
 
 void Core::on_login_timeout(Peer peer) {
@@ -187,17 +200,20 @@ void Core::on_login_timeout(Peer peer) {
   on_login_decided(peer, {Reason::server_busy, "the login took too long"});
 }
 
-/// Handles what was read behind a CONNECT while its login was decided, or behind a packet that came
-/// too soon (against_abuse.cc), then reads on. With a lot of it others are written in between: the
-/// rest follows as mail to ourselves.
+/// Handles what was read behind a CONNECT while its login was decided, behind an AUTH that had to
+/// wait, or behind a packet that came too soon (against_abuse.cc), then reads on. With a lot of it
+/// others are written in between: the rest follows as mail to ourselves.
 void Core::go_on(ConnectionId id) {
   Connection* connection = connections_.find(id);
-  if (connection == nullptr || !connection->is_open()) return;
+  const auto is_over = [&connection] {
+    return connection == nullptr || connection->stage == Connection::Stage::closing;
+  };
+  if (is_over()) return;
   if (connection->partial != nullptr) {
     const std::unique_ptr<Buffer> whole = std::move(connection->partial);
     const size_t taken = take_frames(id, *whole);
     connection = connections_.find(id);
-    if (connection == nullptr || !connection->is_open()) return;
+    if (is_over()) return;
     if (taken != whole->size()) {
       connection->partial =
           std::make_unique<Buffer>(whole->begin() + static_cast<ptrdiff_t>(taken), whole->end());
@@ -205,6 +221,7 @@ void Core::go_on(ConnectionId id) {
         return send(setup_.shard, mail::GoOn{id});
     }
   }
+  if (connection->stage == Connection::Stage::authenticating && connection->rest_waits()) return;
   set_reading({id, *connection}, Connection::pause_login, false);
 }
 

@@ -83,10 +83,30 @@ void Core::on_frame_before_connack(Peer peer, const mqtt::Frame& frame) {
     return refuse_login(peer, frame.type(),
                         {Reason::protocol_error, 2, "only reason code 0x18 before CONNACK"});
   }
-  const AuthDecision decision =
-      peer.connection.authentication->exchange->next(authentication_data(packet.properties));
-  if (decision.reason == Reason::continue_authentication) return send_auth(peer, decision);
-  on_login_decided(peer, decision);
+  on_login_data(peer, authentication_data(packet.properties));
+}
+
+/// What a client says whose name is known may be its proof: it waits as a password would, and is
+/// not looked at where a password would not be, whenever the exchange began.
+void Core::on_login_data(Peer peer, Bytes data) {
+  const std::string_view user_name = peer.connection.authentication->exchange->user_name();
+  Duration delay{0};
+  if (!user_name.empty()) {
+    if (const auto refusal = login_pace(peer, user_name, delay)) {
+      return on_login_decided(peer, *refusal);
+    }
+  }
+  if (delay == Duration(0)) return look_at_login_data(peer, data);
+  peer.connection.login->authentication_data.assign(data.begin(), data.end());
+  set_reading(peer, Connection::pause_login, true);
+  delay_login(peer, delay);
+}
+
+void Core::look_at_login_data(Peer peer, Bytes data) {
+  const AuthDecision decision = peer.connection.authentication->exchange->next(data);
+  if (decision.reason != Reason::continue_authentication) return on_login_decided(peer, decision);
+  send_auth(peer, decision);
+  go_on(peer.id);
 }
 
 void Core::on_disconnect_before_connack(Peer peer, const mqtt::Frame& frame) {
@@ -120,18 +140,25 @@ void Core::on_auth(Peer peer, const mqtt::Frame& frame) {
   }
   if (!read_auth(connection, frame, packet, error)) return malformed(peer, frame.type(), error);
   if (!begin_again(peer, packet)) return;
-  const AuthDecision decision =
-      connection.authentication->exchange->next(authentication_data(packet.properties));
-  // [MQTT-4.12.1-2]
-  if (mqtt::is_error(decision.reason)) return end(peer, decision.reason, decision.reason_string);
-  if (decision.reason == Reason::success) {
-    connection.authentication->exchange.reset();
-    // The session, its will and its rights are the first user's.
-    if (decision.user_name != sessions_.at(connection.session).user_name) {
-      return end(peer, Reason::not_authorized, "authenticated again as another user");
-    }
+  AuthExchange& exchange = *connection.authentication->exchange;
+  const AuthDecision decision = exchange.next(authentication_data(packet.properties));
+  if (mqtt::is_error(decision.reason)) return refuse_again(peer, decision);
+  // The session, its will and its rights are the first user's. No proof of another is looked at.
+  const bool is_over = decision.reason == Reason::success;
+  const std::string_view user_name = exchange.user_name();
+  if ((is_over || !user_name.empty()) && user_name != sessions_.at(connection.session).user_name) {
+    return refuse_again(peer, {Reason::not_authorized, "authenticates again as another user"});
   }
+  if (is_over) connection.authentication->exchange.reset();
   send_auth(peer, decision);
+}
+
+/// [MQTT-4.12.1-2] The end of a client that does not prove again who it is.
+void Core::refuse_again(Peer peer, const AuthDecision& decision) {
+  Session& session = sessions_.at(peer.connection.session);
+  note_failure(peer.connection, peer.connection.authentication->exchange->user_name(), decision);
+  refused_again(session, decision.log_text.empty() ? decision.reason_string : decision.log_text);
+  end(peer, decision.reason, decision.reason_string);
 }
 
 /// The exchange that an AUTH packet of a connected client belongs to; false: it belongs to none.

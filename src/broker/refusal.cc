@@ -13,6 +13,9 @@ using mqtt::Version;
 
 namespace {
 
+/// Beside the values of Refused, with which other causes are hashed.
+constexpr uint64_t kRefusedAgain = 0x100;
+
 Access access_of(Refused what) {
   switch (what) {
     case Refused::publish:
@@ -101,6 +104,14 @@ void Core::refused(Session& session, Refused what, std::string_view topic, std::
   if (say_refused(session, hash64(why, static_cast<uint64_t>(what))) ==
       LoggedRefusals::Say::cause) {
     log_refused(session, what, topic, why);
+  }
+}
+
+/// An authentication of a client that is connected: a login that was refused.
+void Core::refused_again(Session& session, std::string_view why) {
+  ++stats_.connects_refused;
+  if (say_refused(session, hash64(why, kRefusedAgain)) == LoggedRefusals::Say::cause) {
+    LOG_TO(log(), LogType::notice, "Client {}: AUTH refused: {}.", session.client_id, shown(why));
   }
 }
 

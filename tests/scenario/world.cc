@@ -53,21 +53,28 @@ ShardId shard_id(unsigned shard) {
   return ShardId(static_cast<uint8_t>(shard));
 }
 
-/// The method TEST. The client decides: `no` is refused, `i-am-NAME` proves to be NAME, to anything
-/// else it is asked for more.
+/// The method TEST. The client decides: `no` is refused, `call-me-NAME` and `i-am-NAME` claim to be
+/// NAME, the latter with a proof; without one it is asked for more.
 class FakeExchange final : public broker::AuthExchange {
  public:
   broker::AuthDecision next(Bytes data) override {
+    constexpr std::string_view kClaim = "call-me-";
     constexpr std::string_view kProof = "i-am-";
     const std::string_view text = as_text(data);
     if (text == "no") return {mqtt::Reason::not_authorized, "as the client wishes"};
+    if (text.starts_with(kClaim)) name_ = text.substr(kClaim.size());
     if (text.starts_with(kProof)) {
-      const std::string name(text.substr(kProof.size()));
-      return {mqtt::Reason::success, {}, "welcome-" + name, name};
+      name_ = text.substr(kProof.size());
+      return {mqtt::Reason::success, {}, "welcome-" + name_};
     }
     return {
         mqtt::Reason::continue_authentication, {}, text.empty() ? "" : fmt::format("{}?", text)};
   }
+
+  [[nodiscard]] std::string_view user_name() const override { return name_; }
+
+ private:
+  std::string name_;
 };
 
 }  // namespace
@@ -145,8 +152,9 @@ class World::FakeAdmission final : public broker::Admission {
     const uint32_t failed = failures_[std::string(user_name)];
     const uint32_t user_most = limits.max_login_failures_per_user;
     const uint32_t address_most = limits.max_login_failures_per_address;
-    return {.banned = address_most != 0 && failed >= address_most,
-            .delay = Duration(user_most != 0 && failed >= user_most ? 1000 : 0)};
+    return {
+        .banned = address_most != 0 && failed >= address_most,
+        .delay = Duration(user_most != 0 && failed >= user_most && !user_name.empty() ? 1000 : 0)};
   }
 
   void login_failed(std::string_view /*address*/, std::string_view user_name,

@@ -25,8 +25,7 @@ struct ConnectInfo {
 struct AuthDecision {
   mqtt::Reason reason = mqtt::Reason::success;
   std::string reason_string;
-  std::string data{};       ///< of an exchange: Authentication Data for the client
-  std::string user_name{};  ///< of an exchange that succeeded: who the client has proved to be
+  std::string data{};  ///< of an exchange: Authentication Data for the client
   /// Of a refusal: what the log says instead of reason_string, for it may say more, but no secrets.
   std::string log_text{};
 };
@@ -42,6 +41,8 @@ class AuthExchange {
   /// The client speaks; empty data: it only wants to begin. Answers at once, computing little.
   /// With continue_authentication it is the client's turn again, else the exchange is over.
   virtual AuthDecision next(Bytes data) = 0;
+  /// Who the client says it is; empty as long as it has not said so. Proved when next() succeeds.
+  [[nodiscard]] virtual std::string_view user_name() const = 0;
 };
 
 /// Where nothing but allow_anonymous, which is false, decides.
