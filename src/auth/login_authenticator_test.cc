@@ -95,7 +95,10 @@ TEST_F(LoginAuthenticatorTest, refuses_unknown_users_at_the_end_and_malformed_wo
   const AuthDecision challenge = say(*exchange, client.first());
   EXPECT_EQ(challenge.reason, Reason::continue_authentication);
   const ScramKeys keys = files->scram_files[0]->find("eve");
-  EXPECT_EQ(say(*exchange, client.final(challenge.data, keys)).reason, Reason::not_authorized);
+  const AuthDecision decision = say(*exchange, client.final(challenge.data, keys));
+  EXPECT_EQ(decision.reason, Reason::not_authorized);
+  EXPECT_EQ(decision.reason_string, kLoginRefused);
+  EXPECT_EQ(decision.log_text, "scram_file " + path + ": there is no user 'eve'");
   EXPECT_EQ(say(*authenticator.begin("SCRAM-SHA-256", 0), "hello").reason, Reason::protocol_error);
 }
 
@@ -125,6 +128,13 @@ TEST_F(LoginAuthenticatorTest, lets_nobody_claim_a_name_that_is_for_scram) {
   EXPECT_EQ(authenticator.authenticate(info, {}, {})->reason, Reason::not_authorized);
   info.listener = 1;
   EXPECT_EQ(authenticator.authenticate(info, {}, {})->reason, Reason::success);
+}
+
+TEST_F(LoginAuthenticatorTest, needs_no_file_of_a_listener_that_is_closed) {
+  ::unlink(path.c_str());
+  settings.listeners[0].closed = true;
+  LoginAuthenticator authenticator(pool, logins());
+  EXPECT_EQ(authenticator.begin("SCRAM-SHA-256", 0), nullptr);
 }
 
 TEST_F(LoginAuthenticatorTest, names_a_file_that_cannot_be_used) {

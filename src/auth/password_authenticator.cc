@@ -22,7 +22,8 @@ Result<std::vector<std::shared_ptr<const ScramFile>>> load_scram_files(
   std::vector<std::shared_ptr<const ScramFile>> files;
   std::map<std::string, std::shared_ptr<const ScramFile>> read;
   for (const config::ListenerConfig& listener : config.listeners) {
-    const std::string& path = config.scram_file_for(listener);
+    // As with a password_file: nobody logs in at a closed one any more.
+    const std::string path = listener.closed ? "" : config.scram_file_for(listener);
     std::shared_ptr<const ScramFile>& file = read[path];
     if (file == nullptr && !path.empty()) {
       Result<ScramFile> loaded = ScramFile::load(path);

@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 #include <openssl/rand.h>
 
+#include "base/base64.h"
 #include "base/check.h"
 
 namespace tombo::auth {
@@ -17,7 +18,6 @@ namespace {
 // Exit statuses, those of a password file.
 constexpr int kCannotOpen = 13;
 constexpr int kInvalidLine = 3;
-constexpr size_t kSecretBytes = 32;
 
 Error fault(const std::string& path, size_t line, std::string_view why) {
   return {fmt::format("Error: Invalid line in scram file {}:{}: {}.", path, line, why),
@@ -32,17 +32,13 @@ std::string_view take(std::string_view& rest, char end) {
   return part;
 }
 
-bool random_bytes(std::string& bytes) {
-  return RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()),
-                    static_cast<int>(bytes.size())) == 1;
-}
-
-/// One for the life of the process: were it new with every reload, the salts of unknown users would
-/// change with a SIGHUP, and those of known ones would not.
+/// For files without a secret: one for the life of the process: were it new with every reload, the
+/// salts of unknown users would change with a SIGHUP, and those of known ones would not.
 const std::string& process_secret() {
   static const std::string secret = [] {
-    std::string bytes(kSecretBytes, '\0');
-    CHECK(random_bytes(bytes));
+    std::string bytes(kScramSecretBytes, '\0');
+    CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()),
+                     static_cast<int>(bytes.size())) == 1);
     return bytes;
   }();
   return secret;
@@ -75,6 +71,13 @@ Result<ScramFile> ScramFile::parse(std::string_view text, const std::string& pat
   for (size_t number = 1; !text.empty(); ++number) {
     std::string_view line = take(text, '\n');
     line = line.substr(0, line.find_last_not_of(" \t\r\v\f") + 1);
+    if (line.starts_with(kScramSecretPrefix)) {
+      const auto own = from_base64(line.substr(kScramSecretPrefix.size()), Padding::equals_signs);
+      if (!own || own->size() != kScramSecretBytes) {
+        return fault(path, number, "the secret is not 32 bytes of base64");
+      }
+      file.secret_ = *own;
+    }
     if (line.empty() || line.front() == '#') continue;
     if (line.find(':') == std::string_view::npos) {
       return fault(path, number, "no ':' behind the user name");

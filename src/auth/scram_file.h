@@ -13,7 +13,8 @@ namespace tombo::auth {
 
 /// Users and their SCRAM keys: `user:SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey` lines, with
 /// base64 as PostgreSQL writes it into `pg_authid.rolpassword`; empty lines and those that begin
-/// with `#` do not count; of a user named twice the first line counts.
+/// with `#` do not count, but for that of kScramSecretPrefix; of a user named twice the first line
+/// counts.
 /// Immutable, shared by threads.  Bounds: kFileBytesMax, those of scram_keys.h.
 class ScramFile {
  public:
@@ -21,7 +22,8 @@ class ScramFile {
 
   /// Reads a file. Errors are lines for the log and name FILE, or FILE:LINE; they quote no line.
   static Result<ScramFile> load(const std::string& path);
-  /// The same from memory. `secret` keeps what is told about unknown users from being guessed.
+  /// The same from memory. `secret` keeps what is told about unknown users from being guessed,
+  /// unless the file has a secret of its own.
   static Result<ScramFile> parse(std::string_view text, const std::string& path,
                                  std::string_view secret);
 

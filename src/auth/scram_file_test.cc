@@ -52,6 +52,21 @@ TEST(ScramFile, invents_the_same_keys_for_an_unknown_user_every_time) {
   EXPECT_NE(file.find("eve").salt, file_of("anna:" + kKeys, "other").find("eve").salt);
 }
 
+TEST(ScramFile, invents_by_the_secret_in_the_file) {
+  const std::string secret = *make_scram_secret_line();
+  const ScramKeys keys = file_of(secret + "\nanna:" + kKeys).find("eve");
+  EXPECT_EQ(keys.salt, file_of("bob:" + kKeys + "\n" + secret + "\n", "other").find("eve").salt);
+  EXPECT_NE(keys.salt, file_of(*make_scram_secret_line() + "\nanna:" + kKeys).find("eve").salt);
+  EXPECT_EQ(error_of("#secret-for-unknown-users:AAAA"),
+            "Error: Invalid line in scram file keys:1: the secret is not 32 bytes of base64.");
+}
+
+TEST(ScramFile, tells_the_log_why) {
+  const ScramFile file = file_of("anna:" + kKeys + "\n");
+  EXPECT_EQ(file.why_refused("anna"), "scram_file keys: wrong password of user 'anna'");
+  EXPECT_EQ(file.why_refused("eve"), "scram_file keys: there is no user 'eve'");
+}
+
 TEST(ScramFile, invents_keys_that_look_like_those_of_others) {
   const ScramKeys large = derive_scram_keys("p", std::string(64, 's'), 5000);
   const ScramFile file = file_of("anna:" + kKeys + "\nbob:" + to_text(large) + "\n");

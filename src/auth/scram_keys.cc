@@ -25,6 +25,14 @@ std::string_view take(std::string_view& rest, char end) {
   return part;
 }
 
+Result<std::string> random_bytes(size_t count) {
+  std::string bytes(count, '\0');
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(count)) != 1) {
+    return Error{"no random numbers"};
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::string sha256(std::string_view text) {
@@ -99,12 +107,15 @@ Result<std::string> make_scram_keys(std::string_view password, uint32_t iteratio
   if (!is_scram_text(password)) {
     return Error{"a password for SCRAM has printable ASCII characters only, and at least one"};
   }
-  std::string salt(kScramNewSaltBytes, '\0');
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(salt.data()), static_cast<int>(salt.size())) !=
-      1) {
-    return Error{"no random numbers"};
-  }
-  return to_text(derive_scram_keys(password, salt, iterations));
+  const Result<std::string> salt = random_bytes(kScramNewSaltBytes);
+  if (!salt) return salt.error();
+  return to_text(derive_scram_keys(password, *salt, iterations));
+}
+
+Result<std::string> make_scram_secret_line() {
+  const Result<std::string> secret = random_bytes(kScramSecretBytes);
+  if (!secret) return secret.error();
+  return std::string(kScramSecretPrefix) + to_base64(*secret, Padding::equals_signs);
 }
 
 }  // namespace tombo::auth

@@ -58,4 +58,13 @@ std::string to_text(const ScramKeys& keys);
 /// there are no random numbers. Not for shards: it computes.
 Result<std::string> make_scram_keys(std::string_view password, uint32_t iterations);
 
+/// Begins a line of a scram_file with kScramSecretBytes in base64, a comment for other programs:
+/// what is told about users that are not in the file comes from it, and so stays as it is, like
+/// what is told about those that are.
+inline constexpr std::string_view kScramSecretPrefix = "#secret-for-unknown-users:";
+inline constexpr size_t kScramSecretBytes = 32;
+
+/// A new line of that kind, without its end. An error: no random numbers.
+Result<std::string> make_scram_secret_line();
+
 }  // namespace tombo::auth

@@ -71,7 +71,8 @@ constexpr Option kOptions[] = {
    security_text<&Config::scram_file, &ListenerConfig::scram_file>(),
    "Users that log in by the Authentication Method SCRAM-SHA-256 of MQTT 5, which makes the "
    "method available. Read again on every SIGHUP; an invalid line is an error, and a reload then "
-   "changes nothing. How to make one: docs/OPERATING.md."},
+   "changes nothing. Links and warnings as with password_file. How to make one: "
+   "docs/OPERATING.md."},
   {"threads", kGlobal, "0 = number of cores", kNo, Since::tombo, kSupported,
    integer_option<&Config::threads, 0, kThreadsMax>(),
    "0 to 63 threads that serve clients. Also `--threads`."},

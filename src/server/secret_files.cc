@@ -52,19 +52,22 @@ void warn(const std::string& path, std::vector<config::Notice>& notices) {
 
 Result<std::vector<config::Notice>> check_secret_files(const config::Config& config) {
   std::set<std::string> password_files;
+  std::set<std::string> scram_files;
   std::set<std::string> psk_files;
   std::set<std::string> keyfiles;
   for (const config::ListenerConfig& listener : config.listeners) {
     password_files.insert(config.password_file_for(listener));
+    scram_files.insert(config.scram_file_for(listener));
     if (listener.uses_psk()) psk_files.insert(config.psk_file_for(listener));
     keyfiles.insert(listener.keyfile);
   }
   if (!config.is_v2_0() && std::getenv("MOSQUITTO_UNSAFE_ALLOW_SYMLINKS") == nullptr) {
     if (const auto done = refuse_links("pwfile", password_files); !done) return done.error();
+    if (const auto done = refuse_links("scram_file", scram_files); !done) return done.error();
     if (const auto done = refuse_links("psk_file", psk_files); !done) return done.error();
   }
   std::vector<config::Notice> notices;
-  for (const auto* paths : {&password_files, &psk_files, &keyfiles}) {
+  for (const auto* paths : {&password_files, &scram_files, &psk_files, &keyfiles}) {
     for (const std::string& path : *paths) warn(path, notices);
   }
   return notices;

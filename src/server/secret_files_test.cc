@@ -112,6 +112,13 @@ TEST_F(SecretFiles, with_shared_keys_are_no_links_in_2_1) {
   EXPECT_TRUE(lines().starts_with("Error: Unable to open psk_file \""));
 }
 
+TEST_F(SecretFiles, with_keys_of_scram_are_as_those_with_passwords) {
+  config.scram_file = file("scram", 0644);
+  EXPECT_TRUE(lines().starts_with("Warning: File " + config.scram_file + " has world readable"));
+  config.scram_file = link("other");
+  EXPECT_TRUE(lines().starts_with("Error: Unable to open scram_file \""));
+}
+
 TEST_F(SecretFiles, of_lets_encrypt_are_links) {
   config.listeners[0].keyfile = link("privkey.pem");
   EXPECT_EQ(lines(), "");
