@@ -21,7 +21,8 @@ struct Switches {
   bool create = false;
   bool remove = false;
   bool update = false;
-  HashKind kind = HashKind::argon2id;
+  bool scram = false;
+  std::optional<HashKind> kind;
   std::optional<uint32_t> iterations;
 };
 
@@ -58,6 +59,8 @@ Result<bool> take_switch(Arguments& arguments, bool is_v2_0, Switches& given) {
     given.remove = true;
   } else if (name == "-U") {
     given.update = true;
+  } else if (name == "--scram") {
+    given.scram = true;
   } else if (name == "-H" || name == "-I") {
     if (arguments.empty()) {
       return Error{fmt::format("Error: {} argument given but not enough other arguments.", name)};
@@ -87,17 +90,26 @@ Result<void> check_together(const Switches& given) {
   if (given.create && given.update) return clash("-c", "-U");
   if (given.remove && given.update) return clash("-D", "-U");
   if (given.batch && given.remove) return clash("-b", "-D");
+  if (given.scram && given.update) return clash("--scram", "-U");
+  if (given.scram && given.kind) return clash("--scram", "-H");
+  if (given.scram &&
+      given.iterations.value_or(auth::kScramIterationsMin) < auth::kScramIterationsMin) {
+    return Error{fmt::format("Error: Number of iterations with --scram must be {} to {}.",
+                             auth::kScramIterationsMin, auth::kScramIterationsMax)};
+  }
   return {};
 }
 
 void choose_cost(const Switches& given, PasswdOptions& options) {
-  options.cost.kind = given.kind;
+  const HashKind usual = options.is_v2_0 ? HashKind::pbkdf2 : HashKind::argon2id;
+  options.cost.kind = given.kind.value_or(usual);
   options.salt_bytes = options.is_v2_0 ? 12 : 64;
   // Passes of argon2id; -I is of PBKDF2 alone.
   options.cost.iterations = 1;
-  if (given.kind == HashKind::pbkdf2) {
+  if (options.cost.kind == HashKind::pbkdf2) {
     options.cost.iterations = given.iterations.value_or(options.is_v2_0 ? 101 : 1'000);
   }
+  options.scram_iterations = given.iterations.value_or(auth::kScramIterationsDefault);
 }
 
 /// Gives the words behind the switches their meaning.
@@ -140,7 +152,6 @@ Result<PasswdOptions> parse_passwd_options(Arguments arguments, bool is_v2_0) {
   PasswdOptions options;
   options.is_v2_0 = is_v2_0;
   Switches given;
-  given.kind = is_v2_0 ? HashKind::pbkdf2 : HashKind::argon2id;
   while (!arguments.empty() && arguments.front()[0] == '-' && arguments.front()[1] != '\0') {
     const Result<bool> taken = take_switch(arguments, is_v2_0, given);
     if (!taken) return taken.error();
@@ -149,16 +160,21 @@ Result<PasswdOptions> parse_passwd_options(Arguments arguments, bool is_v2_0) {
   if (const Result<void> together = check_together(given); !together) return together.error();
   options.is_create = given.create;
   options.has_batch = given.batch;
+  options.is_scram = given.scram;
   choose_cost(given, options);
   if (const Result<void> read = read_words(arguments, given, options); !read) return read.error();
   if (options.action == PasswdAction::set || options.action == PasswdAction::remove) {
-    if (const Result<void> fine = check_user_name(options.user); !fine) return fine.error();
+    if (const Result<void> fine = check_user_name(options.user, given.scram); !fine)
+      return fine.error();
   }
-  if (const Result<void> fine = check_password(options.password); !fine) return fine.error();
+  if (options.has_batch && options.action == PasswdAction::set) {
+    const Result<void> fine = check_password(options.password, given.scram);
+    if (!fine) return fine.error();
+  }
   return options;
 }
 
-Result<void> check_user_name(std::string_view user) {
+Result<void> check_user_name(std::string_view user, bool is_scram) {
   if (user.size() > kUserBytesMax) {
     return Error{"Error: Username must be less than 65536 characters long."};
   }
@@ -171,12 +187,22 @@ Result<void> check_user_name(std::string_view user) {
   if (user.empty()) return Error{"Error: Username must not be empty."};
   // Its line would be a comment.
   if (user.front() == '#') return Error{"Error: Username must not begin with the '#' character."};
+  if (is_scram && (user.size() > auth::kScramUserBytesMax || !auth::is_scram_text(user))) {
+    return Error{
+        fmt::format("Error: Username for SCRAM must have printable ASCII characters alone, "
+                    "{} at most.",
+                    auth::kScramUserBytesMax)};
+  }
   return {};
 }
 
-Result<void> check_password(std::string_view password) {
+Result<void> check_password(std::string_view password, bool is_scram) {
   if (password.size() > kPasswordBytesMax) {
     return Error{"Error: Password must be less than 65536 characters long."};
+  }
+  if (is_scram && !auth::is_scram_text(password)) {
+    return Error{
+        "Error: Password for SCRAM must have printable ASCII characters alone, and at least one."};
   }
   return {};
 }
@@ -193,17 +219,22 @@ std::string passwd_usage(bool is_v2_0) {
       "Usage: tombo_passwd {0} [-c | -D] passwordfile username\n"
       "       tombo_passwd {0} [-c] -b passwordfile username password\n"
       "       tombo_passwd {0} -U passwordfile\n"
+      "       tombo_passwd --scram [-I iterations] [-c] [-b] scramfile username [password]\n"
+      "       tombo_passwd --scram -D scramfile username\n"
       " -b : run in batch mode: the password is on the command line, where others can see it.\n"
       " -c : create a new password file.{1}\n"
       " -D : delete the username rather than adding or updating its password.\n"
       "{2}"
       " -I : the number of iterations of sha512-pbkdf2, 1 to {3}; {4} if not given.\n"
-      " -U : hash the passwords of a file that has them as plain text.\n",
+      " -U : hash the passwords of a file that has them as plain text.\n"
+      " --scram : the file is a scram_file of tombo's, for the MQTT 5 authentication method\n"
+      "      SCRAM-SHA-256; -I is {5} to {6}, {7} if not given.\n",
       hashes,
       is_v2_0 ? " This overwrites an existing file."
               : " At a terminal it asks before it overwrites one,\n"
                 "      else it does not. With - for a file, the line goes to standard output.",
-      hash_help, auth::kIterationsMax, is_v2_0 ? 101 : 1'000);
+      hash_help, auth::kIterationsMax, is_v2_0 ? 101 : 1'000, auth::kScramIterationsMin,
+      auth::kScramIterationsMax, auth::kScramIterationsDefault);
 }
 
 }  // namespace tombo::tools

@@ -149,5 +149,34 @@ TEST(PasswdOptions, have_a_usage_for_each_generation) {
   EXPECT_EQ(passwd_usage(true).find("argon2id"), std::string::npos);
 }
 
+TEST(PasswdOptions, are_those_of_a_scram_file) {
+  const Result<PasswdOptions> options = parsed({"--scram", "-c", "-b", "f", "u", "p"});
+  ASSERT_TRUE(options);
+  EXPECT_TRUE(options->is_scram && options->is_create);
+  EXPECT_EQ(options->scram_iterations, 15'000U);
+  EXPECT_EQ(parsed({"-I", "4096", "--scram", "f", "u"}, true)->scram_iterations, 4'096U);
+  EXPECT_EQ(parsed({"--scram", "-D", "f", "u"})->action, PasswdAction::remove);
+  EXPECT_FALSE(parsed({"f", "u"})->is_scram);
+  EXPECT_EQ(error_of({"--scram", "-U", "f"}), "Error: --scram and -U cannot be used together.");
+  EXPECT_EQ(error_of({"--scram", "-H", "sha512", "f", "u"}),
+            "Error: --scram and -H cannot be used together.");
+  EXPECT_EQ(error_of({"--scram", "-I", "4095", "f", "u"}),
+            "Error: Number of iterations with --scram must be 4096 to 10000000.");
+}
+
+TEST(PasswdOptions, refuse_names_and_passwords_that_scram_cannot_have) {
+  const std::string longest(1'024, 'u');
+  EXPECT_EQ(error_of({"--scram", "-b", "f", longest.c_str(), "p"}), "");
+  EXPECT_EQ(error_of({"--scram", "-b", "f", (longest + "u").c_str(), "p"}),
+            "Error: Username for SCRAM must have printable ASCII characters alone, 1024 at most.");
+  EXPECT_NE(error_of({"--scram", "f", "\xC3\xA4"}), "");
+  EXPECT_EQ(error_of({"-b", "f", "\xC3\xA4", "\xC3\xA4"}), "");
+  for (const char* password : {"", "\xC3\xA4", "a\tb"}) {
+    EXPECT_EQ(error_of({"--scram", "-b", "f", "u", password}),
+              "Error: Password for SCRAM must have printable ASCII characters alone, and at least "
+              "one.");
+  }
+}
+
 }  // namespace
 }  // namespace tombo::tools

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "auth/password_hash.h"
+#include "auth/scram_keys.h"
 
 namespace tombo::tools {
 namespace {
@@ -75,6 +76,17 @@ ChangedLines set_password(std::string_view text, std::string_view user, std::str
 
 ChangedLines remove_user(std::string_view text, std::string_view user) {
   return replace(text, user, {});
+}
+
+size_t line_of_other_kind(std::string_view text, bool is_scram) {
+  const std::string beginning = fmt::format("{}$", auth::kScramMethod);
+  size_t found = 0;
+  for_each_line(text, [&](std::string_view line, size_t number) {
+    if (found != 0 || kind_of(line) != LineKind::entry) return;
+    const std::string_view value = line.substr(line.find(':') + 1);
+    if (value.starts_with(beginning) != is_scram) found = number;
+  });
+  return found;
 }
 
 Result<std::string> hash_plain_passwords(std::string_view text, const HashPassword& hash) {

@@ -10,8 +10,8 @@
 
 namespace tombo::tools {
 
-/// The text of a password file after a change. Comments, empty lines and those that are not
-/// `user:something` stay as and where they were.
+/// The text of a password or scram file after a change. Comments, empty lines and those that are
+/// not `user:something` stay as and where they were.
 struct ChangedLines {
   std::string text;
   bool has_found = false;             ///< There was a line of the user.
@@ -24,6 +24,10 @@ ChangedLines set_password(std::string_view text, std::string_view user, std::str
 
 /// Without any line of the user.
 ChangedLines remove_user(std::string_view text, std::string_view user);
+
+/// Does any line of a user belong to the other kind of file: one with `SCRAM-SHA-256$...` to a
+/// password file, or one without to a scram_file (`is_scram`)? Its number, or 0.
+size_t line_of_other_kind(std::string_view text, bool is_scram);
 
 /// Makes the text of a hash.
 using HashPassword = std::function<Result<std::string>(std::string_view password)>;

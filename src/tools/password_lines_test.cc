@@ -74,5 +74,13 @@ TEST(PasswordLines, pass_on_why_a_password_cannot_be_hashed) {
   EXPECT_EQ(changed.error().text, "no memory");
 }
 
+TEST(PasswordLines, are_of_one_kind_in_a_file) {
+  const std::string_view passwords = "# a\n\nno colon\nanna:$7$x\nbob:SCRAM-SHA-256$x\n";
+  EXPECT_EQ(line_of_other_kind(passwords, false), 5U);
+  EXPECT_EQ(line_of_other_kind(passwords, true), 4U);
+  EXPECT_EQ(line_of_other_kind("#x\nno colon\nbob:SCRAM-SHA-256$x", true), 0U);
+  EXPECT_EQ(line_of_other_kind("anna:plain\n", false), 0U);
+}
+
 }  // namespace
 }  // namespace tombo::tools

@@ -9,12 +9,14 @@
 #include <fmt/core.h>
 
 #include "auth/password_hash.h"
+#include "auth/scram_keys.h"
 #include "tools/ask_password.h"
 #include "tools/locked_file.h"
 #include "tools/passwd_options.h"
 #include "tools/password_lines.h"
 
-// tombo_passwd makes and changes password files, as mosquitto_passwd of Mosquitto 2.0 and 2.1 does.
+// tombo_passwd makes and changes password files, as mosquitto_passwd of Mosquitto 2.0 and 2.1 does,
+// and scram_files of tombo's.
 namespace tombo::tools {
 namespace {
 
@@ -30,7 +32,9 @@ Links links_of(const PasswdOptions& options) {
 }
 
 Result<std::string> hash(const PasswdOptions& options, std::string_view password) {
-  Result<std::string> hashed = auth::hash_password(password, options.cost, options.salt_bytes);
+  Result<std::string> hashed =
+      options.is_scram ? auth::make_scram_keys(password, options.scram_iterations)
+                       : auth::hash_password(password, options.cost, options.salt_bytes);
   if (!hashed) return Error{fmt::format("Error: {}.", hashed.error().text)};
   return hashed;
 }
@@ -41,7 +45,8 @@ Result<std::string> hash_of_user(const PasswdOptions& options) {
   const Result<std::string> password =
       ask_password(options.is_to_stdout() ? STDERR_FILENO : STDOUT_FILENO);
   if (!password) return password.error();
-  if (const Result<void> fine = check_password(*password); !fine) return fine.error();
+  if (const Result<void> fine = check_password(*password, options.is_scram); !fine)
+    return fine.error();
   return hash(options, *password);
 }
 
@@ -53,6 +58,32 @@ void tell_corrupt_lines(const ChangedLines& changed) {
   for (const size_t number : changed.corrupt_lines) {
     fmt::print(stderr, "Error: Corrupt password file at line {}.\n", number);
   }
+}
+
+/// The text of the file with the user's line changed or added. A scram_file gets a secret if it has
+/// none.
+Result<ChangedLines> with_user(const PasswdOptions& options, std::string_view text,
+                               std::string_view hashed) {
+  ChangedLines changed = set_password(text, options.user, hashed);
+  const bool has_secret = changed.text.find(auth::kScramSecretPrefix) != std::string::npos;
+  if (!options.is_scram || has_secret || options.is_to_stdout()) return changed;
+  const Result<std::string> secret = auth::make_scram_secret_line();
+  if (!secret) return Error{fmt::format("Error: {}.", secret.error().text)};
+  changed.text.insert(0, *secret + "\n");
+  return changed;
+}
+
+/// The text of a file to which a line is to be added. It fails with lines of the other kind: with
+/// both, the broker could not read it.
+Result<std::string> read_for_adding(const PasswdOptions& options, const LockedFile& file) {
+  Result<std::string> text = file.read();
+  if (!text) return text;
+  const size_t number = line_of_other_kind(*text, options.is_scram);
+  if (number == 0) return text;
+  return Error{options.is_scram
+                   ? fmt::format("Error: {}:{} is no line of a scram_file.", options.path, number)
+                   : fmt::format("Error: {}:{} is a line of a scram_file: use --scram.",
+                                 options.path, number)};
 }
 
 /// May a file with this name be made?
@@ -73,7 +104,9 @@ int create(const PasswdOptions& options) {
   const bool overwrites = !options.is_to_stdout() && is_taken(options.path);
   const Result<std::string> hashed = hash_of_user(options);
   if (!hashed) return fail(hashed.error());
-  const std::string text = set_password({}, options.user, *hashed).text;
+  const Result<ChangedLines> made = with_user(options, {}, *hashed);
+  if (!made) return fail(made.error());
+  const std::string& text = made->text;
   if (options.is_to_stdout()) {
     fmt::print("{}", text);
     return 0;
@@ -95,17 +128,20 @@ int set(const PasswdOptions& options) {
   // Before a question is asked in vain.
   if (const auto file = LockedFile::open(options.path, links_of(options)); !file) {
     return fail(file.error());
+  } else if (const auto text = read_for_adding(options, *file); !text) {
+    return fail(text.error());
   }
   const Result<std::string> hashed = hash_of_user(options);
   if (!hashed) return fail(hashed.error());
   const Result<LockedFile> file = LockedFile::open(options.path, links_of(options));
   if (!file) return fail(file.error());
-  const Result<std::string> text = file->read();
+  const Result<std::string> text = read_for_adding(options, *file);
   if (!text) return fail(text.error());
-  const ChangedLines changed = set_password(*text, options.user, *hashed);
-  tell_corrupt_lines(changed);
-  if (const auto written = file->replace(changed.text); !written) return fail(written.error());
-  tell(options, changed.has_found ? "Updating" : "Adding");
+  const Result<ChangedLines> changed = with_user(options, *text, *hashed);
+  if (!changed) return fail(changed.error());
+  tell_corrupt_lines(*changed);
+  if (const auto written = file->replace(changed->text); !written) return fail(written.error());
+  tell(options, changed->has_found ? "Updating" : "Adding");
   return 0;
 }
 

@@ -40,7 +40,8 @@ ALLOWED = {
     "client": ["base/*", "mqtt/*"],
     "admin": ["base/*", "broker/stats.h"],
     "server": ["*"],
-    "tools": ["base/*", "mqtt/*", "auth/password_hash.h", "mosquitto_db/*", "client/*", "net/*"],
+    "tools": ["base/*", "mqtt/*", "auth/password_hash.h", "auth/scram_keys.h", "mosquitto_db/*",
+              "client/*", "net/*"],
 }
 # Single files that are the seam of their layer.
 ALLOWED_FILES = {
