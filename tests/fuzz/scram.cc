@@ -63,6 +63,9 @@ void run_file(std::string_view text) {
     return;
   }
   CHECK(file->find("user").stored_key.size() == auth::kScramKeyBytes);
+  const ScramKeys unknown = file->find("nobody has this name");
+  CHECK(unknown == file->find("nobody has this name"));
+  CHECK(auth::parse_scram_keys(auth::to_text(unknown)));
   const Result<ScramKeys> again = auth::parse_scram_keys(auth::to_text(file->find("user")));
   CHECK(again && *again == file->find("user"));
 }
