@@ -16,6 +16,8 @@ using mqtt::Qos;
 bool Core::is_paged_next(const Session& session) const {
   if (session.paged != nullptr) return true;
   if (session.clean || session.store_key == 0 || !keeps()) return false;
+  // What a group gave goes back to it when the session ends, and the store does not know whence.
+  if (session.shared != nullptr && !session.shared->empty()) return false;
   // What is held back stays in memory, and comes behind.
   if (session.replays != nullptr && !session.replays->held.empty()) return false;
   const QueueLimits& limits = setup_.queue_limits;

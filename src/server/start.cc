@@ -1,8 +1,8 @@
 #include "server/start.h"
 
+#include <cstdlib>
 #include <fcntl.h>
 #include <malloc.h>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
