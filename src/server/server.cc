@@ -139,17 +139,18 @@ void Server::on_store_failed(const Error& error) {
 }
 
 void Server::on_disk_full(bool is_full) {
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    auto batch = std::make_unique<Shard::MailBatch>();
+    batch->items.emplace_back(mail::DiskFull{is_full});
+    shard->post(std::move(batch));
+  }
+  // Who reads it can count on it.
   if (is_full) {
     log_sink_.write(LogType::warning,
                     "Warning: The disk of the store is full: QoS 1 and 2, new sessions and "
                     "subscriptions that stay are refused until there is room.");
   } else {
     log_sink_.write(LogType::notice, "The disk of the store has room again.");
-  }
-  for (const std::unique_ptr<Shard>& shard : shards_) {
-    auto batch = std::make_unique<Shard::MailBatch>();
-    batch->items.emplace_back(mail::DiskFull{is_full});
-    shard->post(std::move(batch));
   }
 }
 

@@ -110,7 +110,7 @@ def test_what_was_taken_before_the_last_byte_is_acknowledged_later(make_broker, 
         os.unlink(disk / "filler")
         broker.log.wait(ROOM)
         client.wait_for(raw.PUBACK, sent)
-        client.publish("t", "after", 1)
+        assert client.publish("t", "after", 1).reason == 0
     broker.kill()
     broker.start()
     found = payloads(broker)
