@@ -16,7 +16,8 @@ using mqtt::Qos;
 bool Core::is_paged_next(const Session& session) const {
   if (session.paged != nullptr) return true;
   if (session.clean || session.store_key == 0 || !keeps()) return false;
-  // What a group gave goes back to it when the session ends, and the store does not know whence.
+  // What a group gave goes back to it when the session ends, and the store does not know whence:
+  // that is lost only for a session that joins when its queue is long, or after a restart.
   if (session.shared != nullptr && !session.shared->empty()) return false;
   // What is held back stays in memory, and comes behind.
   if (session.replays != nullptr && !session.replays->held.empty()) return false;

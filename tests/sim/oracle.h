@@ -102,6 +102,9 @@ struct Allowed {
   bool duplicates = false;  ///< one copy for each overlapping subscription
   bool drops = false;       ///< queues are so short that messages are lost
   bool upgrades = false;    ///< upgrade_outgoing_qos
+  /// What a group gave to a session that has ended is gone: it was in the store alone, which does
+  /// not know of groups.
+  bool group_losses = false;
 };
 
 /// Judges a broker by what its clients did and saw. Knows MQTT and nothing of the implementation.

@@ -46,8 +46,10 @@ Qos some_qos(Random& random) {
 World::World(const Plan& plan)
     : plan_(plan),
       shards_(plan.shards),
-      oracle_(Allowed{
-          .duplicates = plan.duplicates, .drops = plan.short_queues, .upgrades = plan.upgrades}) {
+      oracle_(Allowed{.duplicates = plan.duplicates,
+                      .drops = plan.short_queues,
+                      .upgrades = plan.upgrades,
+                      .group_losses = plan.store_keeps && plan.short_memory}) {
   now_.wall_ms = 1'700'000'000'000;
   for (uint32_t i = 0; i <= plan.clients; ++i) clients_.emplace_back(i, oracle_);
   const bool any_unlimited = std::ranges::find(plan.windows, 0U) != plan.windows.end();
