@@ -35,13 +35,13 @@ std::string_view take(std::string_view& rest, char end) {
 /// For files without a secret: one for the life of the process: were it new with every reload, the
 /// salts of unknown users would change with a SIGHUP, and those of known ones would not.
 const std::string& process_secret() {
-  static const std::string secret = [] {
+  static const std::string kSecret = [] {
     std::string bytes(kScramSecretBytes, '\0');
     CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()),
                      static_cast<int>(bytes.size())) == 1);
     return bytes;
   }();
-  return secret;
+  return kSecret;
 }
 
 }  // namespace

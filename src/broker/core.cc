@@ -265,15 +265,18 @@ size_t Core::take_frames(ConnectionId id, Bytes bytes) {
       }
       continue;
     }
-    const auto type = static_cast<PacketType>(bytes[taken] >> 4);
-    if (cut.status == mqtt::CutStatus::too_large) {
-      refuse_too_large(peer, type);
-    } else {
-      malformed(peer, type, {mqtt::Reason::malformed_packet, 1, "remaining length malformed"});
-    }
+    refuse_cut(peer, cut.status, static_cast<PacketType>(bytes[taken] >> 4));
     break;
   }
   return taken;
+}
+
+void Core::refuse_cut(Peer peer, mqtt::CutStatus status, PacketType type) {
+  if (status == mqtt::CutStatus::too_large) {
+    refuse_too_large(peer, type);
+  } else {
+    malformed(peer, type, {mqtt::Reason::malformed_packet, 1, "remaining length malformed"});
+  }
 }
 
 void Core::refuse_too_large(Peer peer, PacketType type) {

@@ -167,6 +167,8 @@ class Core {
   size_t take_frames(ConnectionId id, Bytes bytes);
   bool take_partial(ConnectionId id, Bytes& bytes);
   void note_progress(Connection& connection) const;
+  /// Closes a connection whose bytes are no packet, or one too large.
+  void refuse_cut(Peer peer, mqtt::CutStatus status, mqtt::PacketType type);
   void refuse_too_large(Peer peer, mqtt::PacketType type);
   void on_frame(Peer peer, const mqtt::Frame& frame);
   uint32_t packet_size_limit(const Connection& connection) const;

@@ -20,6 +20,19 @@ SharedRef<const mqtt::Message> message_of(const MessageRecord& record) {
   return message;
 }
 
+namespace {
+
+/// Finds what a record says of the queue of `session` at `sequence`; false if it says nothing.
+/// `entry` lives as long as `queues`.
+bool find_entry(QueueReader& queues, SessionNumber session, uint64_t sequence, QueueEntry& entry) {
+  while (queues.next(entry)) {
+    if (entry.session == session && entry.sequence == sequence) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<broker::QueuePage> QueuePages::read(const broker::QueueRead& wanted, size_t bytes_max) {
   broker::QueuePage page{.key = wanted.key, .reader = wanted.reader, .entries = {}};
   const size_t end = bytes_read_ + bytes_max;
@@ -35,11 +48,9 @@ Result<broker::QueuePage> QueuePages::read(const broker::QueueRead& wanted, size
       if (!record) return record.error().with("frame", std::to_string(each.place->frame));
       QueueReader queues(*record);
       QueueEntry entry;
-      bool is_there = queues.next(entry);
-      while (is_there && (entry.session != wanted.key || entry.sequence != each.sequence)) {
-        is_there = queues.next(entry);
+      if (!find_entry(queues, wanted.key, each.sequence, entry)) {
+        return Error{"damaged: a message has lost a queue that it was in"};
       }
-      if (!is_there) return Error{"damaged: a message has lost a queue that it was in"};
       if (index_.is_undecided(entry.decision)) return page;
       page.entries.push_back(entry_of(entry, message_of(*record)));
     }

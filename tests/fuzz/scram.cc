@@ -20,8 +20,8 @@ using mqtt::Reason;
 constexpr std::string_view kNonce = "server";
 
 const ScramKeys& keys() {
-  static const ScramKeys all = auth::derive_scram_keys("pencil", "salt of test", 4'096);
-  return all;
+  static const ScramKeys kKeys = auth::derive_scram_keys("pencil", "salt of test", 4'096);
+  return kKeys;
 }
 
 /// What `client_final` may be: header and nonce as they were, then anything that looks like

@@ -46,8 +46,8 @@ BUGS = [
      "  session.resent = 0;\n",
      "  session.resent = session.inflight.size() > 1 ? 1 : 0;\n"),
     ("late-mail-first", B + "queues.cc",
-     "      (connection == nullptr || (!session.waiting.empty() && session.pending.empty()));\n",
-     "      (connection == nullptr || !session.waiting.empty());\n"),
+     "      (connection == nullptr || (session.has_waiting() && session.pending.empty()));\n",
+     "      (connection == nullptr || session.has_waiting());\n"),
 ]
 
 # Mistakes of what survives the process. The simulation must find each.

@@ -203,27 +203,30 @@ void Client::broker_died(bool at_rest) {
   last_without_session_ = nullptr;
   unanswered_connect_ = nullptr;
   std::erase_if(wills_, [&](PendingWill& will) {
-    // The start before this one may have published it.
-    if (will.socket == nullptr && !at_rest) return true;
-    const bool is_seen = will.socket == nullptr || will.socket->ended;
-    switch (will.fate) {
-      case PendingWill::Fate::due:
-        if (is_seen && at_rest) oracle_.will_is_due(will.number, will.since);
-        if (is_seen || !will.is_kept) return true;
-        break;
-      case PendingWill::Fate::delayed:
-        // Of one that may have been published nobody can say whether that was safe.
-        if (!at_rest && network_->now().time >= will.at + kWillDelay) return true;
-        break;
-      case PendingWill::Fate::cancelled:
-      case PendingWill::Fate::unknown:
-        return true;
-    }
+    const bool lives = outlives_broker(will, at_rest);
     will.socket = nullptr;
-    return false;
+    return !lives;
   });
   if (at_rest) return;
   for (const uint32_t number : std::exchange(cancelled_, {})) oracle_.will_is_doubtful(number);
+}
+
+bool Client::outlives_broker(const PendingWill& will, bool at_rest) {
+  // The start before this one may have published it.
+  if (will.socket == nullptr && !at_rest) return false;
+  const bool is_seen = will.socket == nullptr || will.socket->ended;
+  switch (will.fate) {
+    case PendingWill::Fate::due:
+      if (is_seen && at_rest) oracle_.will_is_due(will.number, will.since);
+      return !is_seen && will.is_kept;
+    case PendingWill::Fate::delayed:
+      // Of one that may have been published nobody can say whether that was safe.
+      return at_rest || network_->now().time < will.at + kWillDelay;
+    case PendingWill::Fate::cancelled:
+    case PendingWill::Fate::unknown:
+      return false;
+  }
+  return false;
 }
 
 void Client::broker_started(Duration later) {

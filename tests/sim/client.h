@@ -125,6 +125,8 @@ class Client {
     Time at{};
   };
 
+  /// What a will is worth after the broker has died; false when nothing more can be said of it.
+  [[nodiscard]] bool outlives_broker(const PendingWill& will, bool at_rest);
   void send(const std::vector<uint8_t>& bytes);
   void send_connect(Random& random);
   const Publication& leave_will(Random& random);
