@@ -63,8 +63,6 @@ Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
     options.retain_as_published = true;
   }
   LOG_TO(log(), LogType::debug, "\t{} (QoS {})", entry.filter, mqtt::value(options.qos));
-  LOG_TO(log(), LogType::subscribe, "{} {} {}", session.client_id, mqtt::value(options.qos),
-         entry.filter);
   const std::string filter = mounted_filter(entry.filter, connection);
   if (!may(session, Refused::subscribe, filter, context.why.empty() ? &context.why : nullptr)) {
     if (connection.version == Version::v5) return Reason::not_authorized;
@@ -96,6 +94,8 @@ Reason Core::subscribe_one(Session& session, const mqtt::Subscription& entry,
     op.number = subscription_id;
     op.bits = pack(options);
   }
+  LOG_TO(log(), LogType::subscribe, "{} {} {}", session.client_id, mqtt::value(options.qos),
+         entry.filter);
   return static_cast<Reason>(options.qos);
 }
 
