@@ -10,6 +10,7 @@
 namespace tombo::server {
 namespace {
 
+using broker::LimitHit;
 using broker::Stats;
 
 /// A sample and the highest values up to it.
@@ -30,6 +31,11 @@ struct Number {
 template <uint64_t Stats::*kField>
 uint64_t stat(const View& view) {
   return view.sample.stats.*kField;
+}
+
+template <LimitHit kLimit>
+uint64_t hits(const View& view) {
+  return view.sample.stats.hits(kLimit);
 }
 
 uint64_t disconnected(const View& view) {
@@ -64,6 +70,19 @@ constexpr Number kNumbers[] = {
     {"refused/publish", &stat<&Stats::publishes_refused>},
     {"refused/subscribe", &stat<&Stats::subscribes_refused>},
     {"refused/delivery", &stat<&Stats::deliveries_refused>},
+    {"limits/connect_timeout", &hits<LimitHit::connect_timeout>},
+    {"limits/connect_size", &hits<LimitHit::connect_size>},
+    {"limits/pending_connections", &hits<LimitHit::pending>},
+    {"limits/connection_rate", &hits<LimitHit::connection_rate>},
+    {"limits/login_failures_per_address", &hits<LimitHit::login_failures_of_address>},
+    {"limits/login_failures_per_user", &hits<LimitHit::login_failures_of_user>},
+    {"limits/rate_per_client", &hits<LimitHit::client_rate>},
+    {"limits/rate_per_user", &hits<LimitHit::user_rate>},
+    {"limits/subscriptions", &hits<LimitHit::subscriptions>},
+    {"limits/topic_levels", &hits<LimitHit::topic_levels>},
+    {"limits/user_properties", &hits<LimitHit::user_properties>},
+    {"limits/will_size", &hits<LimitHit::will_size>},
+    {"limits/retained", &hits<LimitHit::retained>},
     {"packet/out/count", &stat<&Stats::packets_waiting>, {}, true},
     {"packet/out/bytes", &stat<&Stats::packet_bytes_waiting>, {}, true},
     {"connections/socket/count", &stat<&Stats::sockets_opened>, {}, true},

@@ -29,7 +29,7 @@ TEST(SysTopics, gives_every_topic_first) {
   EXPECT_EQ(values.at("$SYS/broker/retained messages/count"), "0");
   EXPECT_EQ(values.at("$SYS/broker/load/bytes/sent/15min"), "0.00");
   EXPECT_EQ(values.at("$SYS/broker/connections/socket/count"), "0");
-  EXPECT_EQ(values.size(), 2U + 28 + 3 + 27);
+  EXPECT_EQ(values.size(), 2U + 41 + 3 + 27);
 }
 
 TEST(SysTopics, leaves_out_in_2_0_what_came_with_2_1) {
@@ -37,7 +37,7 @@ TEST(SysTopics, leaves_out_in_2_0_what_came_with_2_1) {
   const Values values = update(topics, {});
   EXPECT_FALSE(values.contains("$SYS/broker/packet/out/count"));
   EXPECT_FALSE(values.contains("$SYS/broker/connections/socket/count"));
-  EXPECT_EQ(values.size(), 2U + 25 + 3 + 27);
+  EXPECT_EQ(values.size(), 2U + 38 + 3 + 27);
 }
 
 TEST(SysTopics, then_gives_only_what_has_changed) {
@@ -51,6 +51,19 @@ TEST(SysTopics, then_gives_only_what_has_changed) {
   sample.stats.retained_messages = 3;
   EXPECT_EQ(update(topics, sample), (Values{{"$SYS/broker/retained messages/count", "3"},
                                             {"$SYS/broker/uptime", "20 seconds"}}));
+}
+
+TEST(SysTopics, every_limit_is_counted_under_a_name_of_its_own) {
+  SysTopics topics("2.1.2", Compatibility::v2_1);
+  SysSample sample;
+  for (size_t i = 0; i < broker::kLimitHits; ++i) sample.stats.limit_hits[i] = 1000 + i;
+  std::set<std::string> hits;
+  for (const auto& [topic, value] : update(topics, sample)) {
+    if (topic.starts_with("$SYS/broker/limits/")) hits.insert(value);
+  }
+  EXPECT_EQ(hits.size(), broker::kLimitHits);
+  EXPECT_EQ(*hits.begin(), "1000");
+  EXPECT_EQ(*hits.rbegin(), std::to_string(1000 + broker::kLimitHits - 1));
 }
 
 TEST(SysTopics, aliases_have_the_same_value) {

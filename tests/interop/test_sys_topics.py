@@ -17,6 +17,10 @@ INTEGERS = [
     "publish/messages/dropped", "publish/messages/received", "publish/messages/sent",
     "refused/connect", "refused/publish", "refused/subscribe", "refused/delivery",
 ]
+LIMITS = [f"limits/{name}" for name in (
+    "connect_timeout", "connect_size", "pending_connections", "connection_rate",
+    "login_failures_per_address", "login_failures_per_user", "rate_per_client", "rate_per_user",
+    "subscriptions", "topic_levels", "user_properties", "will_size", "retained")]
 SINCE_2_1 = ["packet/out/count", "packet/out/bytes", "connections/socket/count"]
 LOADS = [f"load/{name}/{minutes}min" for minutes in (1, 5, 15) for name in (
     "messages/received", "messages/sent", "publish/dropped", "publish/received", "publish/sent",
@@ -89,6 +93,24 @@ def test_the_topics_of_2_1_are_there(program):
         values = view.wait(lambda values: set(SINCE_2_1) <= set(values))
         for name in SINCE_2_1:
             assert re.fullmatch(r"\d+", values[name]), name
+        view.client.close()
+
+
+@pytest.mark.tombo
+def test_limits_against_abuse_are_counted(program):
+    with running(program, "sys_interval 1", "max_topic_levels 3", "max_will_size 10",
+                 "max_retained_bytes_per_client 300") as broker:
+        view = View(broker)
+        values = view.wait(lambda values: set(LIMITS) <= set(values))
+        assert {values[name] for name in LIMITS} == {"0"}
+        with raw.RawClient(broker.port, raw.V5) as client:
+            client.connect("will", expect=0x95, will={"topic": "t", "payload": "x" * 20})
+        with raw.RawClient(broker.port, raw.V5) as client:
+            client.connect("many")
+            client.subscribe("a/b/c/d", "a/b/c/d/e")
+            client.publish("kept", "x" * 400, retain=True, qos=1)
+        found = {"limits/will_size": "1", "limits/topic_levels": "2", "limits/retained": "1"}
+        view.wait(lambda values: found.items() <= values.items())
         view.client.close()
 
 
