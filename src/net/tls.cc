@@ -278,6 +278,11 @@ IoResult TlsTransport::fail(std::string_view doing) {
     failure_ = std::strerror(wire_.error);
     return {.kind = IoResult::Kind::failed, .error = wire_.error};
   }
+  const char* identity = SSL_get_psk_identity(ssl_);
+  if (stage_ == Stage::handshake && identity != nullptr && openssl_could_not_decrypt()) {
+    refusal_ = fmt::format("the client has another key than psk_file for identity {}",
+                           printable(identity));
+  }
   const std::string reason = take_openssl_reason();
   return fail_with(fmt::format("{}: {}", doing, refusal_.empty() ? reason : refusal_));
 }

@@ -46,14 +46,6 @@ const TlsContext& context_of(const SSL* ssl) {
   return *static_cast<const TlsContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
 }
 
-/// Text of a client's for the log.
-std::string printable(std::string_view text) {
-  std::string clean(text);
-  std::ranges::replace_if(
-      clean, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return clean;
-}
-
 int verify(int accepted, X509_STORE_CTX* store) {
   if (accepted == 1) return 1;
   auto* ssl =
@@ -61,7 +53,7 @@ int verify(int accepted, X509_STORE_CTX* store) {
   const X509* certificate = X509_STORE_CTX_get_current_cert(store);
   refusal_of(ssl) =
       fmt::format("certificate of the client refused: {} ({})",
-                  X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)),
+                  verify_error_text(X509_STORE_CTX_get_error(store)),
                   certificate == nullptr ? std::string("no subject") : subject_of(*certificate));
   return 0;
 }

@@ -224,13 +224,17 @@ TEST_F(TlsTest, says_what_the_client_speaks_instead) {
 TEST_F(TlsTest, says_that_the_client_refuses_its_certificate) {
   const TestAuthority other("Other");
   client.trust(other);
-  EXPECT_EQ(refusal(), "TLS handshake failed: the client refused with \"unknown CA\"");
+  EXPECT_EQ(refusal(),
+            "TLS handshake failed: the client refused with \"unknown CA\": "
+            "it does not trust the authority of certfile");
 }
 
 TEST_F(TlsTest, does_not_speak_older_versions_than_it_is_told_to) {
   settings.tls13_only = true;
   client.only(TLS1_2_VERSION);
-  EXPECT_EQ(refusal(), "TLS handshake failed: unsupported protocol");
+  EXPECT_EQ(
+      refusal(),
+      "TLS handshake failed: unsupported protocol: the client's TLS is older than tls_version");
 }
 
 TEST_F(TlsTest, names_the_client_by_its_certificate) {
@@ -257,14 +261,17 @@ TEST_F(TlsTest, asks_for_no_certificate_unless_told_to) {
 
 TEST_F(TlsTest, refuses_clients_without_a_good_certificate_and_says_why) {
   want_client_certificates();
-  EXPECT_EQ(refusal(), "TLS handshake failed: peer did not return a certificate");
+  EXPECT_EQ(refusal(),
+            "TLS handshake failed: peer did not return a certificate: the client has none, and "
+            "require_certificate is on");
 
   open();
   TestAuthority other("Other");
   client.use(folder, other.issue("stranger"));
   EXPECT_EQ(refusal(),
             "TLS handshake failed: certificate of the client refused: "
-            "unable to get local issuer certificate (CN=stranger)");
+            "unable to get local issuer certificate: its authority is not in cafile or capath "
+            "(CN=stranger)");
 
   open();
   client.use(folder, authority.issue("late", -1));
@@ -379,7 +386,8 @@ TEST_F(TlsTest, refuses_identities_without_a_key_and_wrong_keys) {
   settings.psk_keys = {{"sensor-7", "another"}};
   context = nullptr;
   open();
-  EXPECT_EQ(refusal(), "TLS handshake failed: decryption failed or bad record mac");
+  EXPECT_EQ(refusal(),
+            "TLS handshake failed: the client has another key than psk_file for identity sensor-7");
 }
 
 TEST_F(TlsTest, writes_secrets_to_a_key_log) {
