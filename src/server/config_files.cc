@@ -32,9 +32,10 @@ std::vector<ConfigFile> config_files(const config::Config& config) {
   for (const config::ListenerConfig& listener : config.listeners) {
     if (listener.closed) continue;
     add("password_file", config.password_file_for(listener));
+    add("scram_file", config.scram_file_for(listener));
     add("acl_file", config.acl_file_for(listener));
+    add("psk_file", config.psk_file_for(listener));
     if (!listener.uses_tls()) continue;
-    if (listener.uses_psk()) add("psk_file", config.psk_file_for(listener));
     add("certfile", listener.certfile);
     if (listener.tls_keyform != config::TlsKeyForm::engine) add("keyfile", listener.keyfile);
     add("cafile", listener.cafile);

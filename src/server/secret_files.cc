@@ -58,7 +58,7 @@ Result<std::vector<config::Notice>> check_secret_files(const config::Config& con
   for (const config::ListenerConfig& listener : config.listeners) {
     password_files.insert(config.password_file_for(listener));
     scram_files.insert(config.scram_file_for(listener));
-    if (listener.uses_psk()) psk_files.insert(config.psk_file_for(listener));
+    psk_files.insert(config.psk_file_for(listener));
     keyfiles.insert(listener.keyfile);
   }
   if (!config.is_v2_0() && std::getenv("MOSQUITTO_UNSAFE_ALLOW_SYMLINKS") == nullptr) {

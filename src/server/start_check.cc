@@ -66,6 +66,9 @@ void check_files(const std::shared_ptr<const config::Config>& config, Passphrase
   if (const auto rights = auth::load_access_control(*config, auth::read_acl_file); !rights) {
     add(check.problems, rights.error().text);
   }
+  if (const auto keys = check_unused_psk_files(*config); !keys) {
+    add(check.problems, keys.error().text);
+  }
   TlsContexts contexts;
   for (const config::ListenerConfig& listener : config->listeners) {
     if (!listener.uses_tls()) continue;

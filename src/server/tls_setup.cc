@@ -1,5 +1,7 @@
 #include "server/tls_setup.h"
 
+#include <set>
+#include <string>
 #include <utility>
 
 #include <fmt/core.h>
@@ -56,7 +58,20 @@ Result<std::shared_ptr<const net::TlsContext>> make_tls_context(
                made.error().code};
 }
 
+Result<void> check_unused_psk_files(const config::Config& config) {
+  std::set<std::string> paths;
+  for (const config::ListenerConfig& listener : config.listeners) {
+    if (!listener.closed && !listener.uses_psk()) paths.insert(config.psk_file_for(listener));
+  }
+  paths.erase("");
+  for (const std::string& path : paths) {
+    if (const Result<PskKeys> keys = read_psk_file(path); !keys) return keys.error();
+  }
+  return {};
+}
+
 Result<TlsContexts> make_tls_contexts(const config::Config& config, Passphrases& passphrases) {
+  if (const Result<void> done = check_unused_psk_files(config); !done) return done.error();
   TlsContexts contexts;
   for (const config::ListenerConfig& listener : config.listeners) {
     if (listener.closed || !listener.uses_tls()) {

@@ -21,6 +21,9 @@ Result<std::shared_ptr<const net::TlsContext>> make_tls_context(
 /// Reads those of all listeners with TLS. The error is that of the first one that is not right.
 Result<TlsContexts> make_tls_contexts(const config::Config& config, Passphrases& passphrases);
 
+/// Reads a psk_file too that no listener uses, for want of psk_hint: one that is not right is told.
+Result<void> check_unused_psk_files(const config::Config& config);
+
 /// What is worth a warning in the log, a line each.
 std::vector<std::string> warnings_of(const TlsContexts& contexts);
 

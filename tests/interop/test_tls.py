@@ -341,6 +341,29 @@ def test_reload_takes_new_keys(psk_broker):
 
 
 @pytest.mark.tombo
+def test_a_psk_file_that_no_listener_uses_is_read_all_the_same(make_broker):
+    broker = make_broker("psk_file {folder}/psk").launch()
+    line = f'Error: Unable to open psk_file "{broker.folder}/psk": No such file or directory'
+    assert broker.wait_exit() == 1 and line in broker.log.text()
+    keys = broker.folder / "psk"
+    keys.write_text("sensor-7:00c0ffee\n")
+    keys.chmod(0o644)
+    broker.start()
+    for text in ("no key\n", None):
+        if text:
+            keys.write_text(text)
+        else:
+            keys.unlink()
+        since = len(broker.log.lines)
+        broker.reload()
+        broker.log.wait("Error: Invalid line in psk_file" if text else line, since=since)
+        broker.log.wait("The configuration was not reloaded, the old one stays", since=since)
+    test = make_broker("psk_file {folder}/psk", arguments=["-c", "{conf}", "--test-config"])
+    assert test.launch().wait_exit() == 3
+    assert "Error: Unable to open psk_file" in test.log.text()
+
+
+@pytest.mark.tombo
 def test_secrets_are_written_down_when_asked_for(make_broker, authority):
     broker = make_broker(*tls_lines(authority),
                          arguments=["-c", "{conf}", "--tls-keylog", "{folder}/keys"]).start()
