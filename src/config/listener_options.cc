@@ -161,7 +161,8 @@ constexpr Option kOptions[] = {
   {"psk_file", Scope::security, "none", kYes, kAll, kDiffers,
    security_text<&Config::psk_file, &ListenerConfig::psk_file>(),
    "For listeners with psk_hint: lines `identity:hexkey`, read again on reload. A line that is not "
-   "so is an error. Links and warnings as with password_file."},
+   "so is an error, and so is a file that is not there, even if no listener has psk_hint. Links "
+   "and warnings as with password_file."},
   {"require_certificate", kDefault, "false", kYes, kAll, kDiffers,
    boolean_option<&ListenerConfig::require_certificate>(),
    "On reload for clients that connect afterwards. Without cafile or capath it is an error: "
