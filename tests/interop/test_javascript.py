@@ -3,6 +3,7 @@ import pytest
 
 from authority import Authority
 from javascript import Page, run_node, run_page
+from test_passwords import set_password
 
 pytestmark = pytest.mark.tombo  # Debian's Mosquitto answers in its own way where it matters here.
 
@@ -50,6 +51,24 @@ def test_browser(start_websockets, scheme):
         broker = start_websockets(scheme == "wss", f"websockets_origin {page.origin}")
         check(run_page(page, f"{scheme}://localhost:{broker.port}", "--ignore-certificate-errors"))
     assert any(" as js-5-" in line for line in broker.log.lines)
+
+
+def test_a_page_logs_in_over_wss(start_broker, authority, tmp_path):
+    set_password(tmp_path / "passwords", "mqtt", "test")
+    for each in (tmp_path, *list(tmp_path.parents)[:2]):
+        each.chmod(0o755)
+    broker = start_broker("log_type all", "allow_anonymous false",
+                          f"password_file {tmp_path}/passwords", "listener:",
+                          "protocol websockets", f"certfile {authority.path('server.crt')}",
+                          f"keyfile {authority.path('server.key')}")
+    url = f"wss://localhost:{broker.port}"
+    with Page() as page:
+        check(run_page(page, f"{url}&mqtt&test", "--ignore-certificate-errors"))
+    broker.log.wait(r"as js-5-\w+ \(p5, c1, k60, u'mqtt'\)")
+    with Page() as page:
+        report = run_page(page, f"{url}&mqtt&wrong", "--ignore-certificate-errors")
+        assert "Not authorized" in report["error"], report
+    broker.log.wait("CONNECT from .* refused: password_file .*: wrong password of user 'mqtt'")
 
 
 def test_a_page_of_another_origin_does_not_get_in(start_websockets):

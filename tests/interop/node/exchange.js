@@ -1,8 +1,9 @@
 // What MQTT.js does with a listener, the same in Node.js and in a browser: subscribes, publishes
-// with every QoS and size, and reports what came. `mqtt` is the library.
-async function exchange(mqtt, url, version) {
+// with every QoS and size, and reports what came. `mqtt` is the library, `login` has username and
+// password or nothing.
+async function exchange(mqtt, url, version, login = {}) {
   const client = mqtt.connect(url, {
-    protocolVersion: version, reconnectPeriod: 0, connectTimeout: 20000,
+    protocolVersion: version, reconnectPeriod: 0, connectTimeout: 20000, ...login,
     clientId: 'js-' + version + '-' + Math.random().toString(16).slice(2),
   });
   // connectAsync() waits for ever when a browser's connection is refused: there is no error.
