@@ -12,6 +12,19 @@
 #include "store/rocks_frame_store.h"
 #include "store/rocks_test_files.h"
 
+// A store that failed stays open: what RocksDB had scheduled for it, and the threads of RocksDB's
+// pool, go with the process.
+#ifdef __SANITIZE_THREAD__
+extern "C" const char* __tsan_default_options() {
+  return "report_thread_leaks=0";
+}
+#endif
+#ifdef __SANITIZE_ADDRESS__
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:rocksdb::DBImpl::MaybeScheduleFlushOrCompaction\n";
+}
+#endif
+
 // The committer's thread over RocksDB over a disk that loses what was not synced.
 namespace tombo::store {
 namespace {
@@ -207,10 +220,12 @@ class PowerCutTest : public ::testing::Test {
   std::unique_ptr<DurableStore> store_;
 };
 
-// Not part of the suite: about one run in five a cut leaves a CURRENT whose manifest
-// is gone, and it is not clear yet whether TestFileSystem or RocksDB is wrong.
-TEST_F(PowerCutTest, DISABLED_finds_all_that_was_committed_and_nothing_by_halves) {
+TEST_F(PowerCutTest, finds_all_that_was_committed_and_nothing_by_halves) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  constexpr int kCuts = 60;
+#else
   constexpr int kCuts = 200;
+#endif
   for (int cut = 0; cut < kCuts && !HasFailure(); ++cut) {
     // The power may go again while the broker starts.
     const bool at_start = random_.one_in(4);
@@ -226,7 +241,7 @@ TEST_F(PowerCutTest, DISABLED_finds_all_that_was_committed_and_nothing_by_halves
 
 TEST_F(PowerCutTest, with_os_a_kill_loses_nothing_and_a_power_cut_keeps_the_order) {
   for (int end = 0; end < 60 && !HasFailure(); ++end) {
-    open(Durability::os);
+    ASSERT_TRUE(open(Durability::os));
     const bool power = random_.one_in(2);
     // What the kernel has is there when only the process ends.
     files_->cut_after(random_.below(100));

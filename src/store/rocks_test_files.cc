@@ -1,5 +1,6 @@
 #include "store/rocks_test_files.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -103,11 +104,22 @@ void TestFileSystem::set_free(uint64_t bytes) {
   free_ = bytes;
 }
 
+uint64_t TestFileSystem::last_surviving_name() {
+  // Journals of file systems keep the order of these, and RocksDB relies on it: it creates a
+  // manifest and renames CURRENT to it before it syncs the directory once.
+  uint64_t first = names_changed_ + 1;
+  for (const auto& [name, file] : files_) {
+    if (file.named_at != 0) first = std::min(first, file.named_at);
+  }
+  return first - 1 + random_.below(names_changed_ - first + 2);
+}
+
 void TestFileSystem::drop_unsynced() {
   const std::lock_guard lock(mutex_);
+  const uint64_t last_name = last_surviving_name();
   for (const auto& [name, file] : files_) {
     std::error_code ignored;
-    if (file.in_directory || random_.one_in(2)) {
+    if (file.named_at <= last_name) {
       // Of what was not synced a piece may have come to the disk, but not always the first.
       const uint64_t kept = file.synced + random_.below(file.written - file.synced + 1);
       std::filesystem::resize_file(name, kept, ignored);
@@ -170,7 +182,7 @@ IOStatus TestFileSystem::before_directory_sync(const std::string& name) {
   const std::filesystem::path folder(name);
   for (auto& [path, file] : files_) {
     if (std::filesystem::path(path).parent_path() != folder) continue;
-    file.in_directory = true;
+    file.named_at = 0;
     file.before.reset();
   }
   return status;
@@ -179,7 +191,7 @@ IOStatus TestFileSystem::before_directory_sync(const std::string& name) {
 IOStatus TestFileSystem::opened(const std::string& name, uint64_t size, IOStatus status,
                                 std::unique_ptr<FSWritableFile>& file) {
   if (!status.ok()) return status;
-  files_[name] = {size, size, size != 0, {}};
+  files_[name] = {size, size, size != 0 ? 0 : ++names_changed_, {}};
   file = std::make_unique<TestFile>(std::move(file), name, *this);
   return status;
 }
@@ -241,7 +253,7 @@ IOStatus TestFileSystem::RenameFile(const std::string& from, const std::string& 
   if (!status.ok() || moved == files_.end()) return status;
   File file = std::move(moved->second);
   files_.erase(moved);
-  file.in_directory = false;
+  file.named_at = ++names_changed_;
   file.before = std::move(before);
   files_[to] = std::move(file);
   return status;

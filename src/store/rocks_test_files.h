@@ -86,10 +86,13 @@ class TestFileSystem final : public rocksdb::FileSystemWrapper {
   struct File {
     uint64_t written = 0;
     uint64_t synced = 0;
-    bool in_directory = false;  // Its name has been synced.
+    uint64_t named_at = 0;  // Which change of names gave it its own; 0: that one has been synced.
     std::optional<std::string>
         before{};  // What the file had in it that this one took the place of.
   };
+
+  /// Requires: the lock. The changes of names up to this one survive the cut.
+  uint64_t last_surviving_name();
 
   /// Requires: the lock. Counts an operation.
   rocksdb::IOStatus next_operation(bool is_sync);
@@ -99,6 +102,7 @@ class TestFileSystem final : public rocksdb::FileSystemWrapper {
   std::mutex mutex_;
   Random random_;
   std::map<std::string, File> files_;  // Written since the last cut.
+  uint64_t names_changed_ = 0;
   uint64_t operations_left_ = UINT64_MAX;
   bool cut_ = false;
   Fault fault_ = Fault::none;
