@@ -5,6 +5,21 @@
 // What goes to the store, and what waits for it. With a store that keeps nothing, nothing is
 // recorded.
 namespace tombo::broker {
+namespace {
+
+/// Was what is under way queued before all that waits? Not when something was held back.
+bool sends_in_order(const Session& session) {
+  const mqtt::PacketId next = packet_id_of(session.next_sequence);
+  uint32_t youngest = UINT16_MAX;
+  for (const Delivery& sent : session.inflight) {
+    youngest = std::min(youngest, ids_between(sent.packet_id, next));
+  }
+  return std::all_of(session.waiting.begin(), session.waiting.end(), [&](const Delivery& waiting) {
+    return ids_between(waiting.packet_id, next) <= youngest;
+  });
+}
+
+}  // namespace
 
 /// A new operation of this turn's batch. Requires: keeps().
 StoreOp& Core::record(StoreOp::Kind kind, const Session& session) {
@@ -42,9 +57,9 @@ void Core::record_session(Session& session) {
   kept->next_sequence = session.next_sequence;
   if (!session.online()) {
     kept->disconnected_at_ms = now_.wall_ms - (now_.time - session.offline_since).count();
-    const bool any = session.waiting.empty()
-                         ? session.paged != nullptr && session.paged->may_be_sent()
-                         : session.waiting.front().sent_before != 0;
+    bool any = session.waiting.empty() ? session.paged != nullptr && session.paged->may_be_sent()
+                                       : session.waiting.front().sent_before != 0;
+    if (!any) any = !sends_in_order(session);
     kept->inflight = any ? kAnySent : static_cast<uint32_t>(session.inflight.size());
   }
   if (const StoredWill* will = session.will.get()) {
