@@ -316,9 +316,11 @@ Result<void> RocksFrameStore::scan(
 Result<void> RocksFrameStore::catch_up() {
   const uint64_t newest = state_->database->GetLatestSequenceNumber();
   if (newest == state_->synced) return {};
+  if (!state_->room.syncs.enter()) return {};  // the commit that failed says so
   const rocksdb::Status synced = state_->options.durability == Durability::none
                                      ? state_->database->FlushWAL(false)
                                      : state_->database->SyncWAL();
+  state_->room.syncs.leave();
   state_->sync_failed = !synced.ok();
   if (!synced.ok()) return error_of(synced);
   state_->synced = newest;

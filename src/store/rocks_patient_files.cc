@@ -22,6 +22,9 @@ bool lacks_room(const IOStatus& status) {
   return status.IsNoSpace() || status.ToString().find(std::strerror(EDQUOT)) != std::string::npos;
 }
 
+/// So long a failed write waits for a sync that goes on.
+constexpr std::chrono::seconds kSyncMax{10};
+
 uint64_t size_of(const std::string& name) {
   std::error_code missing;
   const uint64_t size = std::filesystem::file_size(name, missing);
@@ -58,7 +61,11 @@ class PatientFile final : public rocksdb::FSWritableFileOwnerWrapper {
       if (!written.ok()) done = size_of(name_) - size_;
       return written;
     });
-    if (status.ok()) size_ += data.size();
+    if (status.ok()) {
+      size_ += data.size();
+    } else if (std::filesystem::path(name_).extension() == ".log") {
+      room_.syncs.close(kSyncMax);
+    }
     return status;
   }
 

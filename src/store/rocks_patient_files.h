@@ -6,6 +6,7 @@
 
 #include <rocksdb/file_system.h>
 
+#include "base/sync/failure_gate.h"
 #include "base/sync/patience.h"
 
 namespace tombo::store {
@@ -14,6 +15,9 @@ namespace tombo::store {
 struct Room {
   Patience patience;
   std::filesystem::path reserve;  ///< a file that is deleted when the disk is full
+  /// For syncs of the log: closed when a write to it has failed, for RocksDB does not survive a
+  /// sync behind that.
+  FailureGate syncs;
 };
 
 /// The same file system, but writing to a full disk (or beyond a quota) waits until there is room,
