@@ -411,6 +411,11 @@ void Core::end_turn(Now now) {
   batch.number = batch_number_++;
   std::swap(batch.ops, batch_ops_);
   std::swap(batch.reads, batch_reads_);
+  // The store's thread reads the messages and drops them while this shard has references yet.
+  for (const StoreOp& op : batch.ops) {
+    if (op.message) op.message->share_across_shards();
+    if (op.session && op.session->will) op.session->will->share_across_shards();
+  }
   setup_.store->submit(std::move(batch));
 }
 
