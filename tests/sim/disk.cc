@@ -160,6 +160,14 @@ Disk::Disk(bool keeps, uint64_t small_log, size_t queue_in_memory)
 Disk::~Disk() = default;
 
 void Disk::submit(broker::StoreBatch batch) {
+  // In the process the batch goes to another thread, while the shard has references yet.
+  for (const broker::StoreOp& op : batch.ops) {
+    const bool will = op.session && op.session->will;
+    if ((op.message && !op.message->crosses_shards()) ||
+        (will && !op.session->will->crosses_shards())) {
+      nonsense_ = "a message goes to the store with a plain count";
+    }
+  }
   const unsigned shard = batch.shard.value();
   if (taken_.size() <= shard) taken_.resize(shard + 1);
   if (batch.number != ++taken_[shard]) {
