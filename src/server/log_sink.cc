@@ -145,7 +145,7 @@ class SyslogSink final : public Sink {
  public:
   explicit SyslogSink(std::optional<uint8_t> facility) {
     const int number = facility ? LOG_LOCAL0 + (*facility << 3) : LOG_DAEMON;
-    ::openlog("mosquitto", LOG_CONS, number);
+    ::openlog("mosquitto", LOG_PID | LOG_CONS, number);
   }
 
   SyslogSink(const SyslogSink&) = delete;
@@ -155,8 +155,10 @@ class SyslogSink final : public Sink {
 
  protected:
   void sink_it_(const log_msg& message) override {
-    ::syslog(type_of(message).priority, "%.*s", static_cast<int>(message.payload.size()),
-             message.payload.data());
+    // With the time in front, as in Mosquitto, although syslog has one too: filters expect it.
+    memory_buf_t line;
+    formatter_->format(message, line);
+    ::syslog(type_of(message).priority, "%.*s", static_cast<int>(line.size() - 1), line.data());
   }
 
   void flush_() override {}
@@ -214,6 +216,7 @@ class LogFanOut final : public spdlog::sinks::dist_sink_mt {
     set_sinks(sinks);
     if (config.log_dest_syslog) {
       sinks.push_back(std::make_shared<SyslogSink>(config.log_facility));
+      sinks.back()->set_formatter(formatter.clone());
       set_sinks(std::move(sinks));
     }
   }

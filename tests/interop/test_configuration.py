@@ -1,6 +1,8 @@
 """mosquitto.conf: grammar and errors, logging, files, reload."""
+import os
 import re
 import signal
+import socket
 
 import pytest
 
@@ -187,6 +189,60 @@ def test_log_dest_stdout(make_broker):
     mosquitto_pub(broker, "-i", "logged", "-t", "x", "-m", "x", "-q", "1")
     broker.stdout.wait("New client connected from .* as logged")
     assert "logged" not in broker.log.text()
+
+
+# Becomes the broker in a mount namespace whose /dev has few devices and, as log, a socket of ours.
+OWN_DEV = """
+mkdir "$0/dev" && for name in null zero urandom; do
+  touch "$0/dev/$name" && mount --bind /dev/$name "$0/dev/$name" || exit 99
+done
+ln -s "$0/log" "$0/dev/log" && mount --rbind "$0/dev" /dev || exit 99
+exec "$@"
+"""
+
+
+def test_log_dest_syslog(make_broker):
+    """The lines as a syslog daemon gets them: facility daemon, then local3 after a reload."""
+    is_root = os.geteuid() == 0
+    options = ["log_dest syslog", *([] if is_root else ["user root"])]
+    broker = make_broker(*options)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(str(broker.folder / "log"))
+        (broker.folder / "log").chmod(0o777)
+        daemon.settimeout(10)
+        broker.launcher = ["unshare", "-m" if is_root else "-rm", "sh", "-c", OWN_DEV,
+                           str(broker.folder)]
+        broker.launch()
+
+        def received(pattern):
+            while True:
+                line = daemon.recv(2000).decode()
+                found = re.fullmatch(r"<(\d+)>\w{3} [ \d]\d \d\d:\d\d:\d\d mosquitto\[(\d+)\]: "
+                                     r"\d{10}: (.*)", line)
+                assert found and int(found[2]) == broker.pid, line
+                if re.match(pattern, found[3]):
+                    return int(found[1])
+        try:
+            assert received("mosquitto version .* starting") == 3 * 8 + 6
+        except TimeoutError:
+            if broker.process.poll() is not None:
+                pytest.skip(f"no mount namespace of its own: {broker.log.text()}")
+            raise
+        assert received("mosquitto version .* running") == 3 * 8 + 6
+        with raw.RawClient(broker.port) as client:
+            client.connect("told")
+        assert received("New client connected from .* as told") == 3 * 8 + 5
+        broker.write_conf(*options, "log_facility 3")
+        broker.send_signal(signal.SIGHUP)
+        assert received("Reloading config") == 3 * 8 + 6
+        wait_until(lambda: told_again(broker, received) == (16 + 3) * 8 + 5, what="facility local3")
+        assert broker.log.text() == ""
+
+
+def told_again(broker, received):
+    with raw.RawClient(broker.port) as client:
+        client.connect("again")
+    return received("New client connected from .* as again")
 
 
 def test_log_dest_none(make_broker):
