@@ -43,6 +43,8 @@ Socket bind_once(const Endpoint& endpoint, bool share_port) {
 
 Result<Socket> listen_once(const Endpoint& endpoint, bool share_port) {
   Socket socket = bind_once(endpoint, share_port);
+  // On from the first connection, which may come, and inherit it, long before set_no_delay().
+  if (socket) set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1);
   if (!socket || ::listen(socket.descriptor(), Listener::kBacklog) != 0) {
     return Error{std::strerror(errno)};
   }

@@ -12,7 +12,8 @@ namespace tombo::net {
 
 /// Binds `endpoint` and makes `count` sockets listen there, among which the kernel spreads the
 /// connections (SO_REUSEPORT). Fails when any other socket listens there, also one of another
-/// process that shares its port: two brokers must not take each other's clients.
+/// process that shares its port: two brokers must not take each other's clients. Connections have
+/// TCP_NODELAY until Listener::set_no_delay() says otherwise.
 Result<std::vector<Socket>> listen_at(const Endpoint& endpoint, unsigned count);
 
 /// Whether `endpoint` can be bound now: 0 or an errno, EADDRINUSE when somebody listens there. It

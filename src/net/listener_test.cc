@@ -197,7 +197,9 @@ TEST(ListenerTest, prints_an_ipv6_peer_without_brackets) {
 TEST(ListenerTest, connections_inherit_no_delay) {
   auto sockets = listen_at(loopback(), 1);
   Socket listening(::dup(sockets->front().descriptor()));
+  const Socket early = connect_to(listening);
   Listener listener(std::move(sockets->front()));
+  EXPECT_NE(option_of(listener.accept().socket, IPPROTO_TCP, TCP_NODELAY), 0);
   for (const bool on : {true, false}) {
     listener.set_no_delay(on);
     const Socket client = connect_to(listening);
