@@ -212,13 +212,14 @@ class LogFanOut final : public spdlog::sinks::dist_sink_mt {
     if (config.log_dest_topic) sinks.push_back(std::make_shared<TopicSink>(topic_writer_));
     const LineFormatter formatter(config);
     for (const spdlog::sink_ptr& each : sinks) each->set_formatter(formatter.clone());
+    const std::lock_guard<std::mutex> lock(mutex_);  // No line finds only some of them.
     // The old one closes syslog when it goes, so it goes before the new one opens it.
-    set_sinks(sinks);
+    sinks_.clear();
     if (config.log_dest_syslog) {
       sinks.push_back(std::make_shared<SyslogSink>(config.log_facility));
       sinks.back()->set_formatter(formatter.clone());
-      set_sinks(std::move(sinks));
     }
+    sinks_ = std::move(sinks);
   }
 
   /// Tells whether more lines wait.
