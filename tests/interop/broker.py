@@ -159,7 +159,10 @@ class Broker:
         given = {line.split(" ", 1)[0] for line in lines}
         anonymous = [] if "allow_anonymous" in given else ["allow_anonymous true"]
         whole = [*anonymous, *lines[:split], f"listener {self.port} 127.0.0.1", *lines[split + 1:]]
-        self.conf_path.write_text(self.fill_in("\n".join(whole) + "\n"))
+        # At once, for a broker may be about to read it.
+        fresh = self.conf_path.with_suffix(".new")
+        fresh.write_text(self.fill_in("\n".join(whole) + "\n"))
+        fresh.replace(self.conf_path)
 
     @property
     def pid(self):

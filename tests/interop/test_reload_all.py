@@ -269,14 +269,23 @@ def test_the_log_changes(start_broker):
     wait_until(seen(r"New client connected from .*"), what="lines without time")
     reloaded("log_timestamp_format at %Y")
     wait_until(seen(r"at 20\d\d: New client connected from .*"), what="lines with a year")
-    reloaded("log_type debug")
+    reloaded("log_type debug", "log_type error")
     wait_until(seen(r"\d{10}: Sending CONNACK to visitor.*"), what="lines of type debug")
     assert not any("New client" in line for line in lines_about_a_visit())
-    reloaded("log_type error")
-    wait_until(lambda: not lines_about_a_visit(), what="the silence of all other types")
+
+    def silent():
+        """A line of type error comes after a visit, and nothing about the visit before it."""
+        nonlocal count
+        count += 1
+        reloaded("log_type error")
+        visit(broker, f"unseen-{count}x")
+        since = len(broker.log.lines)
+        reloaded("nonsense 1")
+        broker.log.wait(r"Error: The configuration was not reloaded", since=since)
+        return f"unseen-{count}x" not in broker.log.text()
+    wait_until(silent, what="the silence of all other types")
     reloaded("log_dest stdout")
-    visit(broker, "to-stdout")
-    wait_until(lambda: lines_about_a_visit() == [] and "as visitor-" in broker.stdout.text(),
+    wait_until(lambda: not lines_about_a_visit() and "as visitor-" in broker.stdout.text(),
                what="lines on standard output")
 
 
