@@ -82,48 +82,48 @@ class PowerCutTest : public ::testing::Test {
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
     std::string pattern = ::testing::TempDir() + "tombo-cut-XXXXXX";
-    folder_ = ::mkdtemp(pattern.data());
+    folder = ::mkdtemp(pattern.data());
   }
 
   ~PowerCutTest() override {
-    store_.reset();
-    std::filesystem::remove_all(folder_);
+    store.reset();
+    std::filesystem::remove_all(folder);
   }
 
   /// False: the power went.
   bool open(Durability durability, uint64_t cut_after = UINT64_MAX) {
-    files_ = std::make_shared<TestFileSystem>(random_.next());
-    environment_ = rocksdb::NewCompositeEnv(files_);
-    files_->cut_after(cut_after);
+    files = std::make_shared<TestFileSystem>(random.next());
+    environment = rocksdb::NewCompositeEnv(files);
+    files->cut_after(cut_after);
     Result<std::unique_ptr<RocksFrameStore>> frames =
         RocksFrameStore::open({.path = path().string(),
                                .durability = durability,
                                .reserve = kReserve,
-                               .environment = environment_.get(),
+                               .environment = environment.get(),
                                .write_buffer = size_t{64} << 10});
-    EXPECT_TRUE(frames || files_->is_cut()) << frames.error().text;
+    EXPECT_TRUE(frames || files->is_cut()) << frames.error().text;
     if (!frames) return false;
-    store_ = std::make_unique<DurableStore>(std::move(*frames),
-                                            DurableStore::Options{.durability = durability});
+    store = std::make_unique<DurableStore>(std::move(*frames),
+                                           DurableStore::Options{.durability = durability});
     if (!load_and_check()) return false;
-    failure_.clear();
-    store_->start({.committed =
-                       [this, durability](broker::ShardId shard, uint64_t number) {
-                         const std::lock_guard lock(mutex_);
-                         EXPECT_TRUE(failure_.empty() || durability != Durability::fsync)
-                             << "nothing is acknowledged after a failure";
-                         committed_[shard.value()] = number;
-                       },
-                   .failed =
-                       [this](const Error& error) {
-                         const std::lock_guard lock(mutex_);
-                         failure_ = error.text;
-                       },
-                   .full =
-                       [this](bool is_full) {
-                         const std::lock_guard lock(mutex_);
-                         full_.push_back(is_full);
-                       }});
+    told_failure.clear();
+    store->start({.committed =
+                      [this, durability](broker::ShardId shard, uint64_t number) {
+                        const std::lock_guard lock(mutex);
+                        EXPECT_TRUE(told_failure.empty() || durability != Durability::fsync)
+                            << "nothing is acknowledged after a failure";
+                        told_committed[shard.value()] = number;
+                      },
+                  .failed =
+                      [this](const Error& error) {
+                        const std::lock_guard lock(mutex);
+                        told_failure = error.text;
+                      },
+                  .full =
+                      [this](bool is_full) {
+                        const std::lock_guard lock(mutex);
+                        told_full.push_back(is_full);
+                      }});
     return true;
   }
 
@@ -131,7 +131,7 @@ class PowerCutTest : public ::testing::Test {
   bool load_and_check() {
     std::map<std::string, uint64_t> retained;
     std::map<uint64_t, std::vector<uint64_t>> queues;
-    const Result<void> loaded = store_->load(
+    const Result<void> loaded = store->load(
         [&queues](broker::RestoredSession session) {
           for (const auto& entry : session.queue) {
             EXPECT_EQ(number_of(*entry.message), entry.sequence);
@@ -141,22 +141,22 @@ class PowerCutTest : public ::testing::Test {
         [&retained](SharedRef<const mqtt::Message> message) {
           retained[std::string(message->topic())] = number_of(*message);
         });
-    EXPECT_TRUE(loaded || files_->is_cut()) << loaded.error().text;
+    EXPECT_TRUE(loaded || files->is_cut()) << loaded.error().text;
     if (!loaded) return false;
     for (unsigned shard = 0; shard < kShards; ++shard) {
-      const uint64_t newest = retained[std::to_string(shard)];
-      if (checks_committed_) {
-        EXPECT_GE(newest, std::max(committed_[shard], newest_[shard]));
+      const uint64_t found = retained[std::to_string(shard)];
+      if (checks_committed) {
+        EXPECT_GE(found, std::max(told_committed[shard], newest[shard]));
       }
-      EXPECT_LE(newest, submitted_[shard]);
+      EXPECT_LE(found, submitted[shard]);
       std::vector<uint64_t> expected;
-      for (uint64_t i = newest > kQueued ? newest - kQueued + 1 : 1; i <= newest; ++i) {
+      for (uint64_t i = found > kQueued ? found - kQueued + 1 : 1; i <= found; ++i) {
         expected.push_back(i);
       }
       EXPECT_EQ(queues[shard + 1], expected);
-      newest_[shard] = submitted_[shard] = newest;
+      newest[shard] = submitted[shard] = found;
     }
-    committed_.assign(kShards, 0);
+    told_committed.assign(kShards, 0);
     return true;
   }
 
@@ -165,8 +165,8 @@ class PowerCutTest : public ::testing::Test {
     std::vector<Thread> shards;
     for (unsigned shard = 0; shard < kShards; ++shard) {
       shards.emplace_back("shard", [this, shard, batches] {
-        for (uint64_t left = batches; left > 0 && !files_->is_cut(); --left) {
-          store_->submit(batch_of(shard, ++submitted_[shard]));
+        for (uint64_t left = batches; left > 0 && !files->is_cut(); --left) {
+          store->submit(batch_of(shard, ++submitted[shard]));
         }
       });
     }
@@ -174,25 +174,25 @@ class PowerCutTest : public ::testing::Test {
   }
 
   void close() {
-    store_->stop();
-    store_.reset();
+    store->stop();
+    store.reset();
   }
 
   std::string failure() {
-    const std::lock_guard lock(mutex_);
-    return failure_;
+    const std::lock_guard lock(mutex);
+    return told_failure;
   }
 
   uint64_t committed(unsigned shard) {
-    const std::lock_guard lock(mutex_);
-    return committed_[shard];
+    const std::lock_guard lock(mutex);
+    return told_committed[shard];
   }
 
-  [[nodiscard]] std::filesystem::path path() const { return folder_ / "store"; }
+  [[nodiscard]] std::filesystem::path path() const { return folder / "store"; }
 
   std::vector<bool> full() {
-    const std::lock_guard lock(mutex_);
-    return full_;
+    const std::lock_guard lock(mutex);
+    return told_full;
   }
 
   template <class Condition>
@@ -206,18 +206,18 @@ class PowerCutTest : public ::testing::Test {
 
   static constexpr uint64_t kReserve = 1 << 20;
 
-  std::filesystem::path folder_;
-  Random random_{1};
-  std::shared_ptr<TestFileSystem> files_;  // Of this start. A store that failed keeps its own.
-  std::unique_ptr<rocksdb::Env> environment_;
-  std::mutex mutex_;
-  std::string failure_;
-  std::vector<bool> full_;
-  std::vector<uint64_t> committed_ = std::vector<uint64_t>(kShards);
-  std::vector<uint64_t> newest_ = std::vector<uint64_t>(kShards);  // At the last start.
-  std::vector<uint64_t> submitted_ = std::vector<uint64_t>(kShards);
-  bool checks_committed_ = true;
-  std::unique_ptr<DurableStore> store_;
+  std::filesystem::path folder;
+  Random random{1};
+  std::shared_ptr<TestFileSystem> files;  // Of this start. A store that failed keeps its own.
+  std::unique_ptr<rocksdb::Env> environment;
+  std::mutex mutex;
+  std::string told_failure;
+  std::vector<bool> told_full;
+  std::vector<uint64_t> told_committed = std::vector<uint64_t>(kShards);
+  std::vector<uint64_t> newest = std::vector<uint64_t>(kShards);  // At the last start.
+  std::vector<uint64_t> submitted = std::vector<uint64_t>(kShards);
+  bool checks_committed = true;
+  std::unique_ptr<DurableStore> store;
 };
 
 TEST_F(PowerCutTest, finds_all_that_was_committed_and_nothing_by_halves) {
@@ -228,29 +228,29 @@ TEST_F(PowerCutTest, finds_all_that_was_committed_and_nothing_by_halves) {
 #endif
   for (int cut = 0; cut < kCuts && !HasFailure(); ++cut) {
     // The power may go again while the broker starts.
-    const bool at_start = random_.one_in(4);
-    if (open(Durability::fsync, at_start ? random_.below(100) : UINT64_MAX)) {
-      files_->cut_after(random_.below(100));
+    const bool at_start = random.one_in(4);
+    if (open(Durability::fsync, at_start ? random.below(100) : UINT64_MAX)) {
+      files->cut_after(random.below(100));
       run(100);
       close();
     }
-    files_->drop_unsynced();
+    files->drop_unsynced();
   }
-  EXPECT_GT(newest_[0], uint64_t{kCuts}) << "something was committed between the cuts";
+  EXPECT_GT(newest[0], uint64_t{kCuts}) << "something was committed between the cuts";
 }
 
 TEST_F(PowerCutTest, with_os_a_kill_loses_nothing_and_a_power_cut_keeps_the_order) {
   for (int end = 0; end < 60 && !HasFailure(); ++end) {
     ASSERT_TRUE(open(Durability::os));
-    const bool power = random_.one_in(2);
+    const bool power = random.one_in(2);
     // What the kernel has is there when only the process ends.
-    files_->cut_after(random_.below(100));
+    files->cut_after(random.below(100));
     run(100);
     close();
-    checks_committed_ = !power;
+    checks_committed = !power;
     if (power) {
-      files_->drop_unsynced();
-      newest_.assign(kShards, 0);
+      files->drop_unsynced();
+      newest.assign(kShards, 0);
     }
   }
 }
@@ -259,26 +259,26 @@ TEST_F(PowerCutTest, with_os_what_was_committed_is_synced_soon) {
   open(Durability::os);
   run(100);
   wait_for([this] { return committed(0) == 100; });
-  const uint64_t unsynced = files_->unsynced();
+  const uint64_t unsynced = files->unsynced();
   EXPECT_GT(unsynced, 0U);
-  wait_for([this] { return files_->unsynced() == 0; });
-  files_->cut_after(0);
+  wait_for([this] { return files->unsynced() == 0; });
+  files->cut_after(0);
   close();
-  files_->drop_unsynced();
+  files->drop_unsynced();
   open(Durability::os);
-  EXPECT_EQ(newest_[0], 100U);
+  EXPECT_EQ(newest[0], 100U);
 }
 
 TEST_F(PowerCutTest, none_gives_what_was_committed_to_the_kernel_soon) {
   open(Durability::none);
-  const uint64_t before = files_->unsynced();
+  const uint64_t before = files->unsynced();
   run(10);
   wait_for([this] { return committed(0) == 10; });
-  wait_for([&] { return files_->unsynced() > before; });
-  files_->cut_after(0);
+  wait_for([&] { return files->unsynced() > before; });
+  files->cut_after(0);
   close();
   open(Durability::none);
-  EXPECT_EQ(newest_[0], 10U);
+  EXPECT_EQ(newest[0], 10U);
 }
 
 TEST_F(PowerCutTest, acknowledges_nothing_after_a_write_or_sync_has_failed) {
@@ -286,12 +286,12 @@ TEST_F(PowerCutTest, acknowledges_nothing_after_a_write_or_sync_has_failed) {
        {TestFileSystem::Fault::failing_writes, TestFileSystem::Fault::failing_syncs}) {
     open(Durability::fsync);
     run(50);
-    wait_for([this] { return committed(0) == submitted_[0]; });
-    files_->set_fault(fault);
+    wait_for([this] { return committed(0) == submitted[0]; });
+    files->set_fault(fault);
     run(50);
     wait_for([this] { return !failure().empty(); });
     EXPECT_NE(failure().find("Input/output error"), std::string::npos) << failure();
-    files_->set_fault(TestFileSystem::Fault::none);
+    files->set_fault(TestFileSystem::Fault::none);
     run(50);
     close();
     EXPECT_TRUE(full().empty()) << "that is another thing";
@@ -306,21 +306,21 @@ TEST_P(FullDiskTest, waits_until_there_is_room_and_goes_on) {
   for (int times = 0; times < 12 && !HasFailure(); ++times) {
     open(Durability::fsync);
     run(50);
-    files_->set_fault(GetParam());
+    files->set_fault(GetParam());
     run(50);
     wait_for([this] { return !full().empty() && full().back(); });
     EXPECT_EQ(failure(), "");
-    const bool cut = random_.one_in(3);
-    if (cut) files_->cut_after(0);
-    files_->set_fault(TestFileSystem::Fault::none);
+    const bool cut = random.one_in(3);
+    if (cut) files->cut_after(0);
+    files->set_fault(TestFileSystem::Fault::none);
     if (!cut) {
       wait_for([this] { return !full().back(); });
-      wait_for([this] { return committed(2) == submitted_[2]; });
+      wait_for([this] { return committed(2) == submitted[2]; });
       run(50);
     }
     close();
-    files_->drop_unsynced();
-    full_.clear();
+    files->drop_unsynced();
+    told_full.clear();
   }
   open(Durability::fsync);
 }
@@ -335,25 +335,25 @@ TEST_F(PowerCutTest, says_that_the_disk_is_full_while_there_is_a_reserve) {
   wait_for([this] { return committed(0) == 10; });
   wait_for([this] { return std::filesystem::exists(path() / "reserve"); });
   EXPECT_EQ(std::filesystem::file_size(path() / "reserve"), kReserve);
-  files_->set_free(kReserve - 1);
+  files->set_free(kReserve - 1);
   run(1);
   wait_for([this] { return full() == std::vector<bool>{true}; });
   run(10);
   wait_for([this] { return committed(0) == 21; });
-  files_->set_free(kReserve);
+  files->set_free(kReserve);
   wait_for([this] { return full() == std::vector<bool>{true, false}; });
   close();
 }
 
 TEST_F(PowerCutTest, stops_although_the_disk_is_full) {
   open(Durability::fsync);
-  files_->set_fault(TestFileSystem::Fault::full);
+  files->set_fault(TestFileSystem::Fault::full);
   run(10);
   wait_for([this] { return !full().empty(); });
   close();
   EXPECT_EQ(committed(0), 0U);
   EXPECT_FALSE(std::filesystem::exists(path() / "reserve")) << "it was used up first";
-  checks_committed_ = false;
+  checks_committed = false;
   open(Durability::fsync);
 }
 

@@ -279,6 +279,9 @@ void Oracle::check_order(Generation& session, const Publication& of, const Arriv
   if (arrival.retain || of.is_will || is_shared(session, of)) return;
   // What is sent again may reach a subscription that came in between.
   if (session.receipts.contains(of.number) || of.transmissions > 1) return;
+  // One that had expired may come again: that it was done with is not on the disk before it
+  // matters.
+  if (of.expires && of.sent < died_) return;
   // The number of subscriptions that match decides the QoS of a copy; order is for equal ones.
   uint32_t& last = session.in_order[{of.publisher, {of.topic, arrival.qos}}];
   if (last > of.number && !publications_[last].is_will) {
