@@ -140,9 +140,6 @@ struct RocksFrameStore::State {
 
   ~State() {
     if (database == nullptr) return;
-    if (options.durability != Durability::fsync) {
-      database->FlushWAL(true).PermitUncheckedError();
-    }
     for (rocksdb::ColumnFamilyHandle* handle : handles) {
       database->DestroyColumnFamilyHandle(handle);
     }
@@ -212,7 +209,15 @@ Result<void> check_folder(const std::filesystem::path& folder) {
 RocksFrameStore::RocksFrameStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 RocksFrameStore::~RocksFrameStore() {
-  if (!state_->failed && !state_->sync_failed) return;
+  bool broken = state_->failed || state_->sync_failed;
+  if (!broken && state_->database != nullptr && state_->options.durability != Durability::fsync) {
+    broken = !state_->room.syncs.enter();
+    if (!broken) {
+      broken = !state_->database->FlushWAL(true).ok();
+      state_->room.syncs.leave();
+    }
+  }
+  if (!broken) return;
   // Closing RocksDB after a failed write may run into its assertions. The process ends anyhow.
   static State* kept = nullptr;
   state_->kept = kept;

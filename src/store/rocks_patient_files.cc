@@ -61,12 +61,16 @@ class PatientFile final : public rocksdb::FSWritableFileOwnerWrapper {
       if (!written.ok()) done = size_of(name_) - size_;
       return written;
     });
-    if (status.ok()) {
-      size_ += data.size();
-    } else if (std::filesystem::path(name_).extension() == ".log") {
-      room_.syncs.close(kSyncMax);
-    }
-    return status;
+    if (status.ok()) size_ += data.size();
+    return noted(std::move(status));
+  }
+
+  IOStatus Sync(const IOOptions& options, IODebugContext* debug) override {
+    return noted(target()->Sync(options, debug));
+  }
+
+  IOStatus Fsync(const IOOptions& options, IODebugContext* debug) override {
+    return noted(target()->Fsync(options, debug));
   }
 
   IOStatus Append(const Slice& data, const IOOptions& options,
@@ -85,7 +89,14 @@ class PatientFile final : public rocksdb::FSWritableFileOwnerWrapper {
                     IODebugContext* /*debug*/) override {}
 
  private:
+  /// RocksDB hears of a failure only when no sync of the log is under way, and none begins.
+  IOStatus noted(IOStatus status) {
+    if (!status.ok() && is_log_) room_.syncs.close(kSyncMax);
+    return status;
+  }
+
   const std::string name_;
+  const bool is_log_ = std::filesystem::path(name_).extension() == ".log";
   Room& room_;
   uint64_t size_;
 };

@@ -15,8 +15,8 @@ namespace tombo::store {
 struct Room {
   Patience patience;
   std::filesystem::path reserve;  ///< a file that is deleted when the disk is full
-  /// For syncs of the log: closed when a write to it has failed, for RocksDB does not survive a
-  /// sync behind that.
+  /// For syncs of the log: closed when a write to it or a sync has failed, for RocksDB does not
+  /// survive a sync behind that.
   FailureGate syncs;
 };
 

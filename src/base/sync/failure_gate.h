@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 namespace tombo {
 
@@ -23,6 +24,7 @@ class FailureGate {
   [[nodiscard]] bool enter() {
     const std::lock_guard lock(mutex_);
     inside_ = !closed_;
+    if (inside_) who_ = std::this_thread::get_id();
     return inside_;
   }
 
@@ -34,17 +36,18 @@ class FailureGate {
     left_.notify_all();
   }
 
-  /// For ever. Waits until nobody is inside, but no longer than `time`.
+  /// For ever. Waits until nobody else is inside, but no longer than `time`.
   void close(std::chrono::milliseconds time) {
     std::unique_lock lock(mutex_);
     closed_ = true;
-    left_.wait_for(lock, time, [this] { return !inside_; });
+    left_.wait_for(lock, time, [this] { return !inside_ || who_ == std::this_thread::get_id(); });
   }
 
  private:
   std::mutex mutex_;
   std::condition_variable left_;
   bool inside_ = false;
+  std::thread::id who_;
   bool closed_ = false;
 };
 

@@ -34,7 +34,15 @@ TEST(FailureGate, closes_when_who_was_inside_has_left) {
 TEST(FailureGate, does_not_wait_for_ever) {
   FailureGate gate;
   ASSERT_TRUE(gate.enter());
-  gate.close(std::chrono::milliseconds(1));
+  Thread("closing", [&] { gate.close(std::chrono::milliseconds(1)); }).join();
+  gate.leave();
+  EXPECT_FALSE(gate.enter());
+}
+
+TEST(FailureGate, does_not_wait_for_itself) {
+  FailureGate gate;
+  ASSERT_TRUE(gate.enter());
+  gate.close(std::chrono::hours(1));
   gate.leave();
   EXPECT_FALSE(gate.enter());
 }
