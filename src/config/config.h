@@ -214,6 +214,7 @@ struct Config {
   std::string persistence_location;  ///< Folder; empty = the current one. Ask store_path().
   std::string persistence_file = "mosquitto.db";
   Durability durability = Durability::fsync;
+  bool mosquitto_export = true;  ///< Write a mosquitto.db at a clean end and on SIGUSR1.
   uint64_t disk_reserve = uint64_t{64} << 20;  ///< Bytes that stay free for what frees more.
 
   // Retained messages.
@@ -280,6 +281,13 @@ struct Config {
   [[nodiscard]] bool acl_subscribe_check_for(const ListenerConfig& listener) const {
     if (!per_listener_settings) return acl_subscribe_check;
     return listener.acl_subscribe_check.value_or(false);
+  }
+
+  /// Mosquitto's database.
+  [[nodiscard]] std::string database_path() const {
+    if (persistence_location.empty()) return persistence_file;
+    const bool has_slash = persistence_location.ends_with('/');
+    return persistence_location + (has_slash ? "" : "/") + persistence_file;
   }
 
   /// The folder of the store: beside the place of Mosquitto's database, and called like it.

@@ -60,6 +60,7 @@ TEST(Reload, applies_every_option_of_the_broker_that_is_documented_so) {
       "max_queued_messages 1",
       "memory_limit 1",
       "message_size_limit 1",
+      "mosquitto_export false",
       "password_file /a",
       "per_listener_settings true",
       "persistent_client_expiration 1d",

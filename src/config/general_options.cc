@@ -216,15 +216,19 @@ constexpr Option kOptions[] = {
    behaviour<&Config::durability>(ValueType::words, &set_durability),
    "fsync: a message is acknowledged once it is on the disk; os: once the kernel has it, which is "
    "synced every second; none: at once, and the kernel gets it every second."},
+  {"mosquitto_export", kGlobal, "true", kYes, Since::tombo, kSupported,
+   boolean_option<&Config::mosquitto_export>(),
+   "At a clean end and on SIGUSR1 a mosquitto.db is written, so that going back works."},
   {"persistence", kGlobal, "false", kNo, kAll, kDiffers, boolean_option<&Config::persistence>(),
-   "In a folder of its own, at once and not every autosave_interval. The database of Mosquitto is "
-   "not read yet."},
+   "In a folder of its own, at once and not every autosave_interval. A mosquitto.db is taken over "
+   "by the first start and written at a clean end."},
   {"retained_persistence", kGlobal, "false", kNo, kAll, kDiffers,
    {ValueType::boolean, boolean_option<&Config::persistence>().set},
    "Another name of persistence."},
   {"persistence_file", kGlobal, "mosquitto.db", kNo, kAll, kDiffers,
    text_option<&Config::persistence_file>(),
-   "The folder beside it is called so, with .tombo in place of .db."},
+   "The file is read once and written for going back; what counts is the folder beside it, called "
+   "so with .tombo in place of .db."},
   {"persistence_location", kGlobal, "current directory", kNo, kAll, kSupported,
    text_option<&Config::persistence_location>(),
    "Also the environment variable MOSQUITTO_PERSISTENCE_LOCATION, which goes first."},

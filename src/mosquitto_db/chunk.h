@@ -49,12 +49,22 @@ struct Message {
 
 enum class Direction : uint8_t { in = 0, out = 1 };
 
+/// States of ClientMessage that tell something after a restart.
+enum class State : uint8_t {
+  wait_for_puback = 3,
+  wait_for_pubrec = 5,
+  resend_pubrel = 6,
+  wait_for_pubrel = 7,
+  wait_for_pubcomp = 9,
+  queued = 11,
+};
+
 /// One message in the flow of one client.
 struct ClientMessage {
   uint64_t message_id = 0;
   uint16_t packet_id = 0;
   uint8_t qos = 0;
-  uint8_t state = 0;  ///< 11: queued; others: how far the exchange has come.
+  uint8_t state = 0;  ///< State, or a number that is none.
   uint8_t retain = 0;
   uint8_t dup = 0;
   uint8_t direction = 0;  ///< Direction

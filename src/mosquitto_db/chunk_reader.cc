@@ -11,7 +11,6 @@
 namespace tombo::mosquitto_db {
 namespace {
 
-constexpr std::string_view kMagic{"\x00\xB5\x00mosquitto db", 15};
 constexpr size_t kHeaderSize = 23;
 constexpr uint32_t kNarrowConfigSize = 12;
 

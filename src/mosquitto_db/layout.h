@@ -1,10 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "base/bytes.h"
 
 namespace tombo::mosquitto_db {
+
+/// The first bytes of every file.
+inline constexpr std::string_view kMagic{"\x00\xB5\x00mosquitto db", 15};
 
 /// How the host that wrote a file laid its numbers out. The file does not say it.
 struct Layout {

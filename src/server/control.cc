@@ -123,13 +123,21 @@ void Control::on_signal(Signal signal) {
     case Signal::reload:
       return reload();
     case Signal::save:
-      return log_.log(LogType::info, config_->persistence
-                                         ? "There is nothing to save: what matters is on the disk."
-                                         : "Persistence is off, so there is nothing to save.");
+      return save();
     case Signal::print_tree:
       return print_tree();
     case Signal::reopen_log:
       return reopen_log();
+  }
+}
+
+void Control::save() {
+  if (!config_->persistence) {
+    log_.log(LogType::info, "Persistence is off, so there is nothing to save.");
+  } else if (!config_->mosquitto_export) {
+    log_.log(LogType::info, "There is nothing to save: what matters is on the disk.");
+  } else {
+    server_.save_database();
   }
 }
 

@@ -38,6 +38,7 @@ class Control {
  private:
   void on_signal(Signal signal);
   void reload();
+  void save();
   /// `unreadable`: files that explain it.
   void keep_old(const Error& why, const std::vector<std::string>& unreadable);
   void reopen_log();

@@ -12,8 +12,8 @@
 #include <fmt/core.h>
 
 #include "broker/limits.h"
+#include "server/mosquitto_database.h"
 #include "server/privileges.h"
-#include "store/rocks_frame_store.h"
 
 namespace tombo::server {
 namespace {
@@ -48,12 +48,14 @@ Result<void> check_store_rights(const config::Config& config) {
 Result<std::unique_ptr<Persistence>> Persistence::open(const config::Config& config, Logger& log) {
   if (!config.persistence) return std::unique_ptr<Persistence>();
   if (const Result<void> fine = check_store_rights(config); !fine) return fine.error();
+  if (const Result<void> taken = take_over_database(config, log); !taken) return taken.error();
   Result<std::unique_ptr<store::RocksFrameStore>> frames =
       store::RocksFrameStore::open({.path = config.store_path(),
                                     .durability = durability_of(config),
                                     .reserve = config.disk_reserve});
   if (!frames) return Error{"Error: " + frames.error().text};
   auto opened = std::make_unique<Persistence>();
+  opened->frames = frames->get();
   opened->store = std::make_unique<store::DurableStore>(
       std::move(*frames), store::DurableStore::Options{.durability = durability_of(config),
                                                        .queue_in_memory = config.receive_maximum() +

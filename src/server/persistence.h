@@ -9,6 +9,7 @@
 #include "broker/ports/store.h"
 #include "config/config.h"
 #include "store/durable_store.h"
+#include "store/rocks_frame_store.h"
 
 namespace tombo::server {
 
@@ -16,11 +17,13 @@ namespace tombo::server {
 /// Home: the control thread.
 struct Persistence {
   std::unique_ptr<store::DurableStore> store;
+  store::RocksFrameStore* frames = nullptr;  ///< The store's.
   std::vector<broker::RestoredSession> sessions;
   std::vector<SharedRef<const mqtt::Message>> retained;
 
-  /// Opens the store at Config::store_path() and reads it. Null without persistence. Error: it
-  /// cannot be opened, or is damaged; the broker must not start.
+  /// Opens the store at Config::store_path() and reads it; the first time it is made out of a
+  /// mosquitto.db. Null without persistence. Error: one of them cannot be opened, or is damaged;
+  /// the broker must not start.
   static Result<std::unique_ptr<Persistence>> open(const config::Config& config, Logger& log);
 };
 

@@ -59,6 +59,9 @@ Server::Server(const Setup& setup, LogSink& log_sink, std::unique_ptr<Persistenc
       fence_(shards_for(*config_)),
       tls_(setup.tls),
       listening_(shards_for(*config_)) {
+  if (persistence_ != nullptr) {
+    export_ = std::make_unique<DatabaseExport>(*persistence_->frames, log_sink_);
+  }
   const unsigned count = shards_for(*config_);
   hash_pool_ = std::make_unique<auth::HashPool>(
       hash_threads_for(*config_),
@@ -218,7 +221,13 @@ void Server::stop() {
     shard.finish(kFinishLimit);
   });
   for (const std::unique_ptr<Shard>& shard : shards_) shard->join();
-  if (persistence_ != nullptr) persistence_->store->stop();
+  if (persistence_ == nullptr) return;
+  persistence_->store->stop();
+  if (!has_failed()) export_->finish(*config_);
+}
+
+void Server::save_database() {
+  export_->begin(config_);
 }
 
 /// Waits until the mail that shards have for each other has been dealt with, or for so many turns

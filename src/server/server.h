@@ -21,6 +21,7 @@
 #include "server/admission.h"
 #include "server/listening.h"
 #include "server/log_sink.h"
+#include "server/mosquitto_database.h"
 #include "server/persistence.h"
 #include "server/setup.h"
 #include "server/shard.h"
@@ -73,6 +74,9 @@ class Server {
   /// not, the question stays; else it is asked again.
   bool shards_answer();
 
+  /// Begins to write a mosquitto.db. Requires: persistence.
+  void save_database();
+
   /// Publishes messages of the broker's own, also from the log's thread.
   void inject(std::vector<SharedRef<const mqtt::Message>> messages);
 
@@ -109,6 +113,7 @@ class Server {
   Admission admission_;
   store::MemoryStore nowhere_;
   std::unique_ptr<Persistence> persistence_;  // Null: nowhere_.
+  std::unique_ptr<DatabaseExport> export_;    // Null as persistence_.
   uint64_t hash_seed_;
   Fence fence_;
   std::unique_ptr<broker::InterestTable> interest_;

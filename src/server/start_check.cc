@@ -16,6 +16,7 @@
 #include "net/listener.h"
 #include "server/config_files.h"
 #include "server/listen_place.h"
+#include "server/mosquitto_database.h"
 #include "server/persistence.h"
 #include "server/privileges.h"
 #include "server/tls_setup.h"
@@ -161,6 +162,8 @@ void check_rights(const config::Config& config, const std::optional<std::string>
   }
   if (const Result<void> fine = check_store_rights(config); !fine) {
     check.problems.push_back(fine.error().text);
+  } else if (const Result<void> usable = check_database(config); !usable) {
+    add(check.problems, usable.error().text);
   }
 }
 

@@ -83,28 +83,20 @@ void note(broker::RestoredSession& session, uint64_t sequence) {
   session.record.next_sequence = std::max(session.record.next_sequence, sequence + 1);
 }
 
-/// Gives the message of a record to the queues in which it lives.
-void queue_living(const MessageRecord& record, FrameIndex::Place place, const FrameIndex& index,
-                  Sessions& sessions) {
-  SharedRef<const mqtt::Message> message;
+/// Gives what of a record lives to `f`, and the record.
+template <class F>
+void for_each_living(const MessageRecord& record, FrameIndex::Place place, const FrameIndex& index,
+                     F&& f) {
   QueueReader queues(record);
   for (QueueEntry entry; queues.next(entry);) {
-    if (!index.lives(entry, place)) continue;
-    broker::RestoredSession& session = sessions.at(entry.session);
-    note(session, entry.sequence);
-    if (entry.sequence >= session.rest.from) {
-      ++session.rest.count;
-      session.rest.bytes += record.parts.payload.size();
-      continue;
-    }
-    if (!message) message = message_of(record);
-    session.queue.push_back(entry_of(entry, message));
+    if (index.lives(entry, place)) f(entry, record);
   }
 }
 
-/// What of a whole frame lives.
-Result<void> queue_living(FrameNumber number, Bytes frame, const FrameIndex& index,
-                          Sessions& sessions) {
+/// The same for a whole frame; `on_released` gets what has no message any more.
+template <class F, class OnReleased>
+Result<void> for_each_living(FrameNumber number, Bytes frame, const FrameIndex& index, F&& f,
+                             OnReleased&& on_released) {
   Result<FrameReader> reader = FrameReader::open(frame);
   if (!reader) return reader.error();
   FrameIndex::Place place{number, 0};
@@ -113,18 +105,35 @@ Result<void> queue_living(FrameNumber number, Bytes frame, const FrameIndex& ind
     if (!record) return record.error();
     if (!record->has_value()) return {};
     if (const auto* message = std::get_if<MessageRecord>(&**record)) {
-      queue_living(*message, place, index, sessions);
+      for_each_living(*message, place, index, f);
       ++place.index;
     } else if (const auto* released = std::get_if<ReleasedRecord>(&**record)) {
-      if (!index.is_released_in(released->session, released->sequence, number)) continue;
-      broker::RestoredSession& session = sessions.at(released->session);
-      note(session, released->sequence);
-      session.queue.push_back({.sequence = released->sequence,
-                               .message = {},
-                               .bits = mqtt::value(mqtt::Qos::exactly_once),
-                               .subscription_ids = {}});
+      if (index.is_released_in(released->session, released->sequence, number))
+        on_released(*released);
     }
   }
+}
+
+/// The message of the record that was asked for last: one goes into many queues.
+class LastMessage {
+ public:
+  const SharedRef<const mqtt::Message>& of(const MessageRecord& record) {
+    if (std::exchange(record_, record.queues.data()) != record.queues.data()) {
+      message_ = message_of(record);
+    }
+    return message_;
+  }
+
+ private:
+  const uint8_t* record_ = nullptr;
+  SharedRef<const mqtt::Message> message_;
+};
+
+broker::RestoredSession::Entry released_entry(uint64_t sequence) {
+  return {.sequence = sequence,
+          .message = {},
+          .bits = mqtt::value(mqtt::Qos::exactly_once),
+          .subscription_ids = {}};
 }
 
 }  // namespace
@@ -161,9 +170,43 @@ Result<void> DurableState::load_queues(Sessions& sessions) {
     session.rest.from = index_.sequence_after(key, behind < queue_in_memory_ ? SIZE_MAX : behind);
   }
   each_frame([&](FrameNumber number, Bytes frame) {
-    return queue_living(number, frame, index_, sessions);
+    LastMessage message;
+    return for_each_living(
+        number, frame, index_,
+        [&](const QueueEntry& entry, const MessageRecord& record) {
+          broker::RestoredSession& session = sessions.at(entry.session);
+          note(session, entry.sequence);
+          if (entry.sequence >= session.rest.from) {
+            ++session.rest.count;
+            session.rest.bytes += record.parts.payload.size();
+          } else {
+            session.queue.push_back(entry_of(entry, message.of(record)));
+          }
+        },
+        [&](const ReleasedRecord& released) {
+          broker::RestoredSession& session = sessions.at(released.session);
+          note(session, released.sequence);
+          session.queue.push_back(released_entry(released.sequence));
+        });
   });
   return done;
+}
+
+Result<void> DurableState::for_each_queued(const OnQueued& on_queued) {
+  Result<void> done;
+  const Result<void> scanned = store_.scan_frames([&](FrameNumber number, std::string_view frame) {
+    LastMessage message;
+    done = for_each_living(
+        number, as_bytes(frame), index_,
+        [&](const QueueEntry& entry, const MessageRecord& record) {
+          on_queued(entry.session, entry_of(entry, message.of(record)));
+        },
+        [&](const ReleasedRecord& released) {
+          on_queued(released.session, released_entry(released.sequence));
+        });
+    return static_cast<bool>(done);
+  });
+  return scanned ? done : scanned;
 }
 
 }  // namespace tombo::store

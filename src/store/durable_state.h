@@ -26,6 +26,7 @@ class DurableState {
   using OnSession = std::function<void(broker::RestoredSession)>;
   using OnRetained = std::function<void(SharedRef<const mqtt::Message>)>;
 
+  using OnQueued = std::function<void(SessionNumber, broker::RestoredSession::Entry)>;
   using OnPage = std::function<void(broker::ShardId, std::unique_ptr<broker::QueuePage>)>;
 
   /// What tests make small.
@@ -49,6 +50,10 @@ class DurableState {
 
   /// Once, before anything else: reads the store. Error: it is damaged; nothing of it may be used.
   Result<void> load(const OnSession& on_session, const OnRetained& on_retained);
+
+  /// All entries of all queues in the order of the log, those of one message in a row. Requires:
+  /// load(), and nothing since. Error: as of load().
+  Result<void> for_each_queued(const OnQueued& on_queued);
 
   /// Beyond the keys of all sessions that there have ever been.
   [[nodiscard]] broker::SessionKey next_session_key() const { return next_key_; }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdarg>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -36,6 +37,9 @@ constexpr size_t kBlockCache = size_t{32} << 20;
 constexpr uint64_t kLogMax = uint64_t{256} << 20;
 /// Values from this size on are not written again when files are merged.
 constexpr uint64_t kBlobSize = 4096;
+
+/// Somebody who writes a lot finishes a file every second or so, and opening takes far less.
+constexpr int kTriesToRead = 20;
 
 constexpr std::array<const char*, kTables> kTableNames{"ses", "sub", "ret"};
 constexpr const char* kFrames = "log";
@@ -118,6 +122,25 @@ rocksdb::ColumnFamilyOptions family_options(const std::shared_ptr<rocksdb::Cache
   return options;
 }
 
+std::vector<rocksdb::ColumnFamilyDescriptor> all_families(const RocksOptions& wanted) {
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCache);
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(cache, wanted, false));
+  for (const char* name : kTableNames) {
+    families.emplace_back(name, family_options(cache, wanted, false));
+  }
+  families.emplace_back(kFrames, family_options(cache, wanted, true));
+  return families;
+}
+
+/// RocksDB would move the log of who uses the database out of the way.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using Logger::Logv;
+
+  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
+};
+
 }  // namespace
 
 struct RocksFrameStore::State {
@@ -144,6 +167,12 @@ struct RocksFrameStore::State {
       database->DestroyColumnFamilyHandle(handle);
     }
     database->Close();
+  }
+
+  void name_handles() {
+    // The first one is RocksDB's own.
+    for (size_t i = 0; i < kTables; ++i) tables[i] = handles[1 + i];
+    frames = handles[1 + kTables];
   }
 
   [[nodiscard]] rocksdb::ColumnFamilyHandle* family(Table table) const {
@@ -191,6 +220,11 @@ bool make_reserve(const std::filesystem::path& file, uint64_t size) {
   return made;
 }
 
+Error unknown_version(const std::string& version) {
+  return Error{fmt::format("its format is \"{}\", and only {} is known: a newer tombo wrote it",
+                           version.substr(0, version.find('\n')), kVersion.substr(0, 1))};
+}
+
 /// Error: there is a store, but not one that this tombo understands.
 Result<void> check_folder(const std::filesystem::path& folder) {
   const std::string version = read_version(folder);
@@ -200,8 +234,7 @@ Result<void> check_folder(const std::filesystem::path& folder) {
   if (failed) return error_of(folder, failed.value());
   // Without a database it is a new folder, or one that was cut off while it was made.
   if (!is_store) return make_folder(folder);
-  return Error{fmt::format("its format is \"{}\", and only {} is known: a newer tombo wrote it",
-                           version.substr(0, version.find('\n')), kVersion.substr(0, 1))};
+  return unknown_version(version);
 }
 
 }  // namespace
@@ -229,12 +262,7 @@ Result<std::unique_ptr<RocksFrameStore>> RocksFrameStore::open(const RocksOption
   if (const Result<void> known = check_folder(folder); !known) {
     return known.error().with("store", options.path);
   }
-  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(kBlockCache);
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  families.emplace_back(rocksdb::kDefaultColumnFamilyName, family_options(cache, options, false));
-  for (const char* name : kTableNames)
-    families.emplace_back(name, family_options(cache, options, false));
-  families.emplace_back(kFrames, family_options(cache, options, true));
+  const auto families = all_families(options);
   auto state = std::make_unique<State>();
   state->options = options;
   state->room.reserve = folder / kReserve;
@@ -247,11 +275,59 @@ Result<std::unique_ptr<RocksFrameStore>> RocksFrameStore::open(const RocksOption
                         families, &state->handles, &database);
   if (!opened.ok()) return error_of(opened).with("store", options.path);
   state->database.reset(database);
-  // The first one is RocksDB's own.
-  for (size_t i = 0; i < kTables; ++i) state->tables[i] = state->handles[1 + i];
-  state->frames = state->handles[1 + kTables];
+  state->name_handles();
   state->room.patience.allow(true);
   return std::unique_ptr<RocksFrameStore>(new RocksFrameStore(std::move(state)));
+}
+
+namespace {
+
+/// Changes whenever a file of the database begins or ends: the name and the size of its manifest.
+std::string look_at_manifest(const std::filesystem::path& database) {
+  std::ifstream file(database / "CURRENT");
+  std::string name;
+  std::getline(file, name);
+  std::error_code failed;
+  const auto size = std::filesystem::file_size(database / name, failed);
+  return failed ? std::string() : fmt::format("{} {}", name, size);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RocksFrameStore>> RocksFrameStore::open_to_read(const std::string& path,
+                                                                       bool whole_log) {
+  const std::filesystem::path folder(path);
+  const std::string version = read_version(folder);
+  if (version.empty()) return Error{"there is none"}.with("store", path);
+  if (version != kVersion) return unknown_version(version).with("store", path);
+  rocksdb::Status opened;
+  for (int tries = 0; tries < kTriesToRead; ++tries) {
+    auto state = std::make_unique<State>();
+    state->options.path = path;
+    rocksdb::DBOptions options = database_options(state->options, rocksdb::Env::Default());
+    options.info_log = std::make_shared<NoLog>();
+    if (whole_log) {
+      options.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    }
+    rocksdb::DB* database = nullptr;
+    const std::string before = look_at_manifest(folder / kDatabase);
+    opened = rocksdb::DB::OpenForReadOnly(options, folder / kDatabase, all_families(state->options),
+                                          &state->handles, &database);
+    const std::string after = look_at_manifest(folder / kDatabase);
+    if (opened.ok()) state->database.reset(database);
+    // A log whose content went into a table meanwhile would be missed.
+    if (before != after) continue;
+    if (!opened.ok()) return error_of(opened).with("store", path);
+    state->name_handles();
+    return std::unique_ptr<RocksFrameStore>(new RocksFrameStore(std::move(state)));
+  }
+  return Error{"it changes too often to be read while it is in use"}.with("store", path);
+}
+
+Result<void> RocksFrameStore::verify() {
+  const rocksdb::Status verified = state_->database->VerifyChecksum();
+  if (!verified.ok()) return error_of(verified).with("store", state_->options.path);
+  return {};
 }
 
 Result<void> RocksFrameStore::commit(const Commit& commit) {

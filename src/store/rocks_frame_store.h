@@ -31,6 +31,13 @@ class RocksFrameStore final : public FrameStore {
   /// which case nothing in it is touched.
   static Result<std::unique_ptr<RocksFrameStore>> open(const RocksOptions& options);
 
+  /// Opens a store as it is now, to read it; changes nothing, and somebody else may use it at the
+  /// same time and go on. A start ends the log where it is damaged, for what was not synced may
+  /// look like anything after a power cut; with `whole_log` only its last record may be cut off.
+  /// Error: as of open(), or it changed too often meanwhile.
+  static Result<std::unique_ptr<RocksFrameStore>> open_to_read(const std::string& path,
+                                                               bool whole_log = false);
+
   RocksFrameStore(const RocksFrameStore&) = delete;
   RocksFrameStore& operator=(const RocksFrameStore&) = delete;
   ~RocksFrameStore() override;
@@ -45,8 +52,11 @@ class RocksFrameStore final : public FrameStore {
   void stop_waiting() override;
   Result<void> catch_up() override;
 
-  /// A copy of the whole store in a new folder at `path`, while it is in use.
+  /// A copy of the whole store in a new folder at `path`, while it is in use. For any thread.
   Result<void> checkpoint(const std::string& path);
+
+  /// Reads all files of RocksDB and checks their checksums; frames have their own.
+  Result<void> verify();
 
  private:
   struct State;

@@ -1,0 +1,154 @@
+#include "migration/store_folder.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "migration/copy.h"
+#include "migration/files.h"
+#include "migration/known_files.h"
+#include "store/rocks_frame_store.h"
+
+namespace tombo::migration {
+namespace {
+
+using store::RocksFrameStore;
+
+constexpr const char* kKept = ".before-tombo";
+
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+/// "a/mosquitto.db" for the store "a/mosquitto.tombo".
+std::filesystem::path file_beside(const std::filesystem::path& store) {
+  return std::filesystem::path(store).replace_extension(".db");
+}
+
+/// A store in a folder that nobody knows yet: what is in it need not be on the disk before all is.
+Result<std::unique_ptr<RocksFrameStore>> make_store(const NewFolder& folder) {
+  return RocksFrameStore::open(
+      {.path = folder.temporary().string(), .durability = store::Durability::os});
+}
+
+/// Closes the store and lets it appear.
+Result<void> finish(std::unique_ptr<RocksFrameStore> store, NewFolder& folder) {
+  if (Result<void> synced = store->catch_up(); !synced) return synced;
+  store.reset();
+  return folder.finish();
+}
+
+/// Before an export takes the place of `file`: the store knows both, and what it came from is kept.
+Result<void> note_export(const NewFile& fresh, const std::string& file, const std::string& store) {
+  std::vector<KnownFile> known;
+  if (const Result<MappedFile> before = MappedFile::open(file); before) {
+    const std::vector<KnownFile> all = read_known_files(store);
+    const KnownFile* is = find_known(all, before->bytes());
+    // A cut now leaves this one in its place.
+    if (is != nullptr) known.push_back(*is);
+    const std::string kept = file + kKept;
+    if (is != nullptr && is->imported && ::link(file.c_str(), kept.c_str()) != 0 &&
+        errno != EEXIST) {
+      return Error{fmt::format("{}: {}", kept, std::strerror(errno))};
+    }
+  }
+  const Result<MappedFile> written = MappedFile::open(fresh.temporary());
+  if (!written) return written.error();
+  known.push_back({.imported = false, .identity = identity_of(written->bytes())});
+  return write_known_files(store, known);
+}
+
+}  // namespace
+
+Result<Imported> import_file(const std::string& file, const std::string& store,
+                             const ReadOptions& options, const ListenerOfPort& listener_of) {
+  const Result<MappedFile> mapped = MappedFile::open(file);
+  if (!mapped) return mapped.error();
+  Result<Database> database = read_database(mapped->bytes(), options);
+  if (!database) return Error{file + ": " + database.error().text};
+  Result<NewFolder> folder = NewFolder::make(store);
+  if (!folder) return folder.error();
+  Result<std::unique_ptr<RocksFrameStore>> made = make_store(*folder);
+  if (!made) return made.error();
+  const Result<Summary> summary = import_database(*database, listener_of, **made);
+  if (!summary) return summary.error().with("store", store);
+  const Result<void> noted = write_known_files(
+      folder->temporary(), {{.imported = true, .identity = identity_of(mapped->bytes())}});
+  if (!noted) return noted.error();
+  if (const Result<void> done = finish(std::move(*made), *folder); !done) return done.error();
+  return Imported{*summary, std::move(database->warnings)};
+}
+
+Result<Summary> export_file(const std::string& from, const std::string& store,
+                            const std::string& file, const ExportOptions& options) {
+  const Result<std::unique_ptr<RocksFrameStore>> frames = RocksFrameStore::open_to_read(from);
+  if (!frames) return frames.error();
+  Result<NewFile> fresh = NewFile::make(file);
+  if (!fresh) return fresh.error();
+  const Result<Summary> summary =
+      export_database(**frames, options, [&fresh](Bytes piece) { return fresh->write(piece); });
+  if (!summary) return summary;
+  if (const Result<void> synced = fresh->sync(); !synced) return synced.error();
+  if (const Result<void> noted = note_export(*fresh, file, store); !noted) return noted.error();
+  if (const Result<void> done = fresh->finish(); !done) return done.error();
+  return summary;
+}
+
+Result<Summary> export_folder(const std::string& store, const ExportOptions& options,
+                              std::vector<uint8_t>& out) {
+  const Result<std::unique_ptr<RocksFrameStore>> frames = RocksFrameStore::open_to_read(store);
+  if (!frames) return frames.error();
+  return export_database(**frames, options, [&out](Bytes piece) {
+    out.insert(out.end(), piece.begin(), piece.end());
+    return Result<void>();
+  });
+}
+
+Result<bool> is_written_by_another(const std::string& file, const std::string& store) {
+  if (!exists(file) || !exists(store)) return false;
+  const Result<MappedFile> mapped = MappedFile::open(file);
+  if (!mapped) return mapped.error();
+  if (mapped->bytes().empty()) return false;
+  return find_known(read_known_files(store), mapped->bytes()) == nullptr;
+}
+
+Result<Summary> copy_folder(const std::string& from, const std::string& to) {
+  const Result<std::unique_ptr<RocksFrameStore>> source = RocksFrameStore::open_to_read(from);
+  if (!source) return source.error();
+  Result<NewFolder> folder = NewFolder::make(to);
+  if (!folder) return folder.error();
+  Result<std::unique_ptr<RocksFrameStore>> made = make_store(*folder);
+  if (!made) return made.error();
+  const Result<Summary> copied = copy_store(**source, **made);
+  if (!copied) return copied.error().with("store", from);
+  std::vector<KnownFile> known = read_known_files(from);
+  // Whoever puts a store beside a file of Mosquitto wants the store.
+  if (const Result<MappedFile> beside = MappedFile::open(file_beside(to)); beside) {
+    if (find_known(known, beside->bytes()) == nullptr) {
+      known.push_back({.imported = false, .identity = identity_of(beside->bytes())});
+    }
+  }
+  const Result<void> noted = write_known_files(folder->temporary(), known);
+  if (!noted) return noted.error();
+  if (const Result<void> done = finish(std::move(*made), *folder); !done) return done.error();
+  return copied;
+}
+
+Result<Summary> verify_folder(const std::string& store) {
+  const Result<std::unique_ptr<RocksFrameStore>> frames =
+      RocksFrameStore::open_to_read(store, true);
+  if (!frames) return frames.error();
+  if (const Result<void> verified = (*frames)->verify(); !verified) return verified.error();
+  const Result<Summary> counted = count_store(**frames);
+  if (!counted) return counted.error().with("store", store);
+  return counted;
+}
+
+}  // namespace tombo::migration
