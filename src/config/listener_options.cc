@@ -11,7 +11,6 @@ constexpr Scope kGlobal = Scope::global;
 constexpr Scope kListener = Scope::listener;
 constexpr Scope kDefault = Scope::default_listener;
 constexpr Reload kYes = Reload::yes;
-constexpr Reload kNo = Reload::no;
 constexpr Since kAll = Since::all;
 constexpr Since kNew = Since::v2_1;
 constexpr Status kSupported = Status::supported;

@@ -29,23 +29,22 @@ class Copy {
  private:
   Result<void> copy(Table table) {
     Result<void> written;
-    const Result<void> scanned =
-        from_.scan(table, [&](std::string_view key, std::string_view value) {
-          commit_.changes.push_back({.kind = store::Change::Kind::put,
-                                     .table = table,
-                                     .key = std::string(key),
-                                     .value = std::string(value)});
-          size_ += key.size() + value.size();
-          if (size_ >= kCommitSize) written = write();
-          return static_cast<bool>(written);
-        });
+    Result<void> scanned = from_.scan(table, [&](std::string_view key, std::string_view value) {
+      commit_.changes.push_back({.kind = store::Change::Kind::put,
+                                 .table = table,
+                                 .key = std::string(key),
+                                 .value = std::string(value)});
+      size_ += key.size() + value.size();
+      if (size_ >= kCommitSize) written = write();
+      return static_cast<bool>(written);
+    });
     if (!scanned) return scanned;
     return written ? write() : written;
   }
 
   Result<void> copy_frames() {
     Result<void> written;
-    const Result<void> scanned =
+    Result<void> scanned =
         from_.scan_frames([&](store::FrameNumber number, std::string_view frame) {
           commit_.frame = number;
           commit_.frame_bytes = as_bytes(frame);
@@ -56,7 +55,7 @@ class Copy {
   }
 
   Result<void> write() {
-    const Result<void> written = commit_.is_empty() ? Result<void>() : to_.commit(commit_);
+    Result<void> written = commit_.is_empty() ? Result<void>() : to_.commit(commit_);
     commit_.clear();
     size_ = 0;
     return written;

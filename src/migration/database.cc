@@ -270,7 +270,7 @@ void DatabaseReader::order(Session& session) const {
     return entry.packet_id >= first_id ? entry.packet_id - first_id
                                        : UINT16_MAX - first_id + entry.packet_id;
   };
-  const auto queued = std::ranges::stable_partition(queue, was_sent).begin();
+  const auto queued = std::stable_partition(queue.begin(), queue.end(), was_sent);
   std::ranges::stable_sort(queue.begin(), queued, {}, turn);
   // Of two with one id the client knows one at most.
   for (auto at = queue.begin(); at != queued; ++at) {

@@ -42,8 +42,9 @@ class Export {
         [this](const SharedRef<const mqtt::Message>& message) { add_retained(*message); });
     if (done) {
       std::ranges::sort(sessions_, {}, &RestoredSession::key);
-      done = state_.for_each_queued(
-          [this](uint64_t session, RestoredSession::Entry entry) { add_queued(session, entry); });
+      done = state_.for_each_queued([this](uint64_t session, const RestoredSession::Entry& entry) {
+        add_queued(session, entry);
+      });
     }
     for (size_t i = 0; done && failed_ && i < sessions_.size(); ++i) add_client(sessions_[i]);
     for (const RestoredSession& session : sessions_) add_subscriptions(session);

@@ -77,7 +77,7 @@ Result<Imported> import_file(const std::string& file, const std::string& store,
   if (!folder) return folder.error();
   Result<std::unique_ptr<RocksFrameStore>> made = make_store(*folder);
   if (!made) return made.error();
-  const Result<Summary> summary = import_database(*database, listener_of, **made);
+  Result<Summary> summary = import_database(*database, listener_of, **made);
   if (!summary) return summary.error().with("store", store);
   const Result<void> noted = write_known_files(
       folder->temporary(), {{.imported = true, .identity = identity_of(mapped->bytes())}});
@@ -92,7 +92,7 @@ Result<Summary> export_file(const std::string& from, const std::string& store,
   if (!frames) return frames.error();
   Result<NewFile> fresh = NewFile::make(file);
   if (!fresh) return fresh.error();
-  const Result<Summary> summary =
+  Result<Summary> summary =
       export_database(**frames, options, [&fresh](Bytes piece) { return fresh->write(piece); });
   if (!summary) return summary;
   if (const Result<void> synced = fresh->sync(); !synced) return synced.error();
@@ -126,7 +126,7 @@ Result<Summary> copy_folder(const std::string& from, const std::string& to) {
   if (!folder) return folder.error();
   Result<std::unique_ptr<RocksFrameStore>> made = make_store(*folder);
   if (!made) return made.error();
-  const Result<Summary> copied = copy_store(**source, **made);
+  Result<Summary> copied = copy_store(**source, **made);
   if (!copied) return copied.error().with("store", from);
   std::vector<KnownFile> known = read_known_files(from);
   // Whoever puts a store beside a file of Mosquitto wants the store.
@@ -146,7 +146,7 @@ Result<Summary> verify_folder(const std::string& store) {
       RocksFrameStore::open_to_read(store, true);
   if (!frames) return frames.error();
   if (const Result<void> verified = (*frames)->verify(); !verified) return verified.error();
-  const Result<Summary> counted = count_store(**frames);
+  Result<Summary> counted = count_store(**frames);
   if (!counted) return counted.error().with("store", store);
   return counted;
 }
