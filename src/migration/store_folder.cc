@@ -45,6 +45,31 @@ Result<void> finish(std::unique_ptr<RocksFrameStore> store, NewFolder& folder) {
   return folder.finish();
 }
 
+/// The files that a copy of `from` at `to` is in step with. Whoever puts a store beside a file of
+/// Mosquitto wants the store.
+std::vector<KnownFile> known_for_copy(const std::string& from, const std::string& to) {
+  std::vector<KnownFile> known = read_known_files(from);
+  const Result<MappedFile> beside = MappedFile::open(file_beside(to));
+  if (beside && find_known(known, beside->bytes()) == nullptr) {
+    known.push_back({.imported = false, .identity = identity_of(beside->bytes())});
+  }
+  return known;
+}
+
+/// Gives what `f` makes of a store that may be in use; again, when it failed because a file that it
+/// read was done with and deleted.
+template <class F>
+Result<Summary> read_store(const std::string& path, bool whole_log, F&& f) {
+  constexpr int kTries = 5;
+  for (int tries = 1;; ++tries) {
+    const Result<std::unique_ptr<RocksFrameStore>> frames =
+        RocksFrameStore::open_to_read(path, whole_log);
+    if (!frames) return frames.error();
+    Result<Summary> done = f(**frames);
+    if (done || tries == kTries || !(*frames)->has_changed()) return done;
+  }
+}
+
 /// Before an export takes the place of `file`: the store knows both, and what it came from is kept.
 Result<void> note_export(const NewFile& fresh, const std::string& file, const std::string& store) {
   std::vector<KnownFile> known;
@@ -88,26 +113,27 @@ Result<Imported> import_file(const std::string& file, const std::string& store,
 
 Result<Summary> export_file(const std::string& from, const std::string& store,
                             const std::string& file, const ExportOptions& options) {
-  const Result<std::unique_ptr<RocksFrameStore>> frames = RocksFrameStore::open_to_read(from);
-  if (!frames) return frames.error();
-  Result<NewFile> fresh = NewFile::make(file);
-  if (!fresh) return fresh.error();
-  Result<Summary> summary =
-      export_database(**frames, options, [&fresh](Bytes piece) { return fresh->write(piece); });
-  if (!summary) return summary;
-  if (const Result<void> synced = fresh->sync(); !synced) return synced.error();
-  if (const Result<void> noted = note_export(*fresh, file, store); !noted) return noted.error();
-  if (const Result<void> done = fresh->finish(); !done) return done.error();
-  return summary;
+  return read_store(from, false, [&](RocksFrameStore& frames) -> Result<Summary> {
+    Result<NewFile> fresh = NewFile::make(file);
+    if (!fresh) return fresh.error();
+    Result<Summary> summary =
+        export_database(frames, options, [&fresh](Bytes piece) { return fresh->write(piece); });
+    if (!summary) return summary;
+    if (const Result<void> synced = fresh->sync(); !synced) return synced.error();
+    if (const Result<void> noted = note_export(*fresh, file, store); !noted) return noted.error();
+    if (const Result<void> done = fresh->finish(); !done) return done.error();
+    return summary;
+  });
 }
 
 Result<Summary> export_folder(const std::string& store, const ExportOptions& options,
                               std::vector<uint8_t>& out) {
-  const Result<std::unique_ptr<RocksFrameStore>> frames = RocksFrameStore::open_to_read(store);
-  if (!frames) return frames.error();
-  return export_database(**frames, options, [&out](Bytes piece) {
-    out.insert(out.end(), piece.begin(), piece.end());
-    return Result<void>();
+  return read_store(store, false, [&](RocksFrameStore& frames) {
+    out.clear();
+    return export_database(frames, options, [&out](Bytes piece) {
+      out.insert(out.end(), piece.begin(), piece.end());
+      return Result<void>();
+    });
   });
 }
 
@@ -120,35 +146,27 @@ Result<bool> is_written_by_another(const std::string& file, const std::string& s
 }
 
 Result<Summary> copy_folder(const std::string& from, const std::string& to) {
-  const Result<std::unique_ptr<RocksFrameStore>> source = RocksFrameStore::open_to_read(from);
-  if (!source) return source.error();
-  Result<NewFolder> folder = NewFolder::make(to);
-  if (!folder) return folder.error();
-  Result<std::unique_ptr<RocksFrameStore>> made = make_store(*folder);
-  if (!made) return made.error();
-  Result<Summary> copied = copy_store(**source, **made);
-  if (!copied) return copied.error().with("store", from);
-  std::vector<KnownFile> known = read_known_files(from);
-  // Whoever puts a store beside a file of Mosquitto wants the store.
-  if (const Result<MappedFile> beside = MappedFile::open(file_beside(to)); beside) {
-    if (find_known(known, beside->bytes()) == nullptr) {
-      known.push_back({.imported = false, .identity = identity_of(beside->bytes())});
-    }
-  }
-  const Result<void> noted = write_known_files(folder->temporary(), known);
-  if (!noted) return noted.error();
-  if (const Result<void> done = finish(std::move(*made), *folder); !done) return done.error();
-  return copied;
+  return read_store(from, false, [&](RocksFrameStore& source) -> Result<Summary> {
+    Result<NewFolder> folder = NewFolder::make(to);
+    if (!folder) return folder.error();
+    Result<std::unique_ptr<RocksFrameStore>> made = make_store(*folder);
+    if (!made) return made.error();
+    Result<Summary> copied = copy_store(source, **made);
+    if (!copied) return copied.error().with("store", from);
+    const Result<void> noted = write_known_files(folder->temporary(), known_for_copy(from, to));
+    if (!noted) return noted.error();
+    if (const Result<void> done = finish(std::move(*made), *folder); !done) return done.error();
+    return copied;
+  });
 }
 
 Result<Summary> verify_folder(const std::string& store) {
-  const Result<std::unique_ptr<RocksFrameStore>> frames =
-      RocksFrameStore::open_to_read(store, true);
-  if (!frames) return frames.error();
-  if (const Result<void> verified = (*frames)->verify(); !verified) return verified.error();
-  Result<Summary> counted = count_store(**frames);
-  if (!counted) return counted.error().with("store", store);
-  return counted;
+  return read_store(store, true, [&store](RocksFrameStore& frames) -> Result<Summary> {
+    if (const Result<void> verified = frames.verify(); !verified) return verified.error();
+    Result<Summary> counted = count_store(frames);
+    if (!counted) return counted.error().with("store", store);
+    return counted;
+  });
 }
 
 }  // namespace tombo::migration

@@ -153,6 +153,7 @@ struct RocksFrameStore::State {
   RocksOptions options;
   bool failed = false;
   bool sync_failed = false;  // Another thread's.
+  std::string manifest{};    // As open_to_read() saw it.
   uint64_t synced = 0;       // The newest change that catch_up() has dealt with.
 
   State* kept = nullptr;  // The one before, of those that may not be destroyed.
@@ -196,6 +197,8 @@ std::string read_version(const std::filesystem::path& folder) {
 Result<void> make_folder(const std::filesystem::path& folder) {
   std::error_code made;
   std::filesystem::create_directories(folder, made);
+  // What it holds is for nobody else.
+  if (!made) std::filesystem::permissions(folder, std::filesystem::perms::owner_all, made);
   if (made) return error_of(folder, made.value());
   const std::filesystem::path file = folder / kVersionFile;
   const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -319,9 +322,15 @@ Result<std::unique_ptr<RocksFrameStore>> RocksFrameStore::open_to_read(const std
     if (before != after) continue;
     if (!opened.ok()) return error_of(opened).with("store", path);
     state->name_handles();
+    state->manifest = after;
     return std::unique_ptr<RocksFrameStore>(new RocksFrameStore(std::move(state)));
   }
   return Error{"it changes too often to be read while it is in use"}.with("store", path);
+}
+
+bool RocksFrameStore::has_changed() const {
+  return look_at_manifest(std::filesystem::path(state_->options.path) / kDatabase) !=
+         state_->manifest;
 }
 
 Result<void> RocksFrameStore::verify() {

@@ -55,6 +55,10 @@ class RocksFrameStore final : public FrameStore {
   /// A copy of the whole store in a new folder at `path`, while it is in use. For any thread.
   Result<void> checkpoint(const std::string& path);
 
+  /// Of a store that was opened to be read: has somebody else begun or ended a file since? Then
+  /// what cannot be read may have been deleted in the meantime.
+  [[nodiscard]] bool has_changed() const;
+
   /// Reads all files of RocksDB and checks their checksums; frames have their own.
   Result<void> verify();
 

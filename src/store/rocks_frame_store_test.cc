@@ -96,6 +96,23 @@ TEST_F(RocksFrameStoreTest, scans_until_it_is_told_to_stop) {
   EXPECT_EQ(seen, 2);
 }
 
+TEST_F(RocksFrameStoreTest, is_for_its_owner_only) {
+  const auto store = open();
+  EXPECT_EQ(std::filesystem::status(path()).permissions(), std::filesystem::perms::owner_all);
+}
+
+TEST_F(RocksFrameStoreTest, can_be_read_while_it_is_in_use) {
+  const auto store = open();
+  ASSERT_TRUE(store->commit(frame(1, "first")));
+  const auto reader = RocksFrameStore::open_to_read(path());
+  ASSERT_TRUE(reader) << reader.error().text;
+  ASSERT_TRUE(store->commit(frame(2, "second")));
+  EXPECT_EQ(frames(**reader), (std::map<FrameNumber, std::string>{{1, "first"}}));
+  EXPECT_FALSE((*reader)->commit(frame(3, "third")));
+  EXPECT_EQ(frames(*store).size(), 2U) << "the store has not changed";
+  EXPECT_TRUE((*reader)->verify());
+}
+
 TEST_F(RocksFrameStoreTest, copies_itself_while_in_use) {
   const auto store = open();
   store->commit(frame(1, "one")).value();
