@@ -2,7 +2,10 @@
 
 #include "base/result.h"
 #include "migration/summary.h"
-#include "store/frame_store.h"
+
+namespace tombo::store {
+class FrameStore;
+}
 
 namespace tombo::migration {
 

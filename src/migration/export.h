@@ -7,7 +7,10 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "migration/summary.h"
-#include "store/frame_store.h"
+
+namespace tombo::store {
+class FrameStore;
+}
 
 namespace tombo::migration {
 

@@ -1,6 +1,7 @@
 #include "server/persistence.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <fmt/core.h>
 
 #include "broker/limits.h"
+#include "server/clock.h"
 #include "server/mosquitto_database.h"
 #include "server/privileges.h"
 
@@ -29,6 +31,44 @@ store::Durability durability_of(const config::Config& config) {
   }
   return store::Durability::fsync;
 }
+
+/// Tells from time to time how far reading has come: millions of messages take a while.
+class Progress {
+ public:
+  explicit Progress(Logger& log) : log_(log), next_(read_stopwatch() + kEvery) {}
+
+  void retained() {
+    ++retained_;
+    tell();
+  }
+
+  void session(size_t messages) {
+    ++sessions_;
+    messages_ += messages;
+    tell();
+  }
+
+  [[nodiscard]] size_t messages() const { return messages_; }
+
+ private:
+  static constexpr std::chrono::seconds kEvery{2};
+  /// Between looks at the clock.
+  static constexpr size_t kStep = 1024;
+
+  void tell() {
+    if ((retained_ + sessions_) % kStep != 0 || read_stopwatch() < next_) return;
+    next_ = read_stopwatch() + kEvery;
+    LOG_TO(log_, LogType::info,
+           "Restoring: {} retained messages, {} sessions with {} messages so far.", retained_,
+           sessions_, messages_);
+  }
+
+  Logger& log_;
+  std::chrono::nanoseconds next_;
+  size_t retained_ = 0;
+  size_t sessions_ = 0;
+  size_t messages_ = 0;
+};
 
 }  // namespace
 
@@ -60,20 +100,22 @@ Result<std::unique_ptr<Persistence>> Persistence::open(const config::Config& con
       std::move(*frames), store::DurableStore::Options{.durability = durability_of(config),
                                                        .queue_in_memory = config.receive_maximum() +
                                                                           broker::kQueueInMemory});
-  size_t messages = 0;
+  Progress progress(log);
   const Result<void> loaded = opened->store->load(
       [&](broker::RestoredSession session) {
-        messages += session.queue.size() + session.rest.count;
+        progress.session(session.queue.size() + session.rest.count);
         opened->sessions.push_back(std::move(session));
       },
       [&](SharedRef<const mqtt::Message> message) {
+        progress.retained();
         opened->retained.push_back(std::move(message));
       });
   if (!loaded) {
     return Error{"Error: " + loaded.error().with("store", config.store_path()).text};
   }
   LOG_TO(log, LogType::info, "Restored {} sessions with {} messages, {} retained messages from {}.",
-         opened->sessions.size(), messages, opened->retained.size(), config.store_path());
+         opened->sessions.size(), progress.messages(), opened->retained.size(),
+         config.store_path());
   return opened;
 }
 

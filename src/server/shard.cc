@@ -79,7 +79,7 @@ bool Shard::has_finished() const {
 void Shard::turn() {
   const std::span<const net::Event> events = wait();
   now_ = read_clock();
-  handshakes_ = 0;
+  handshake_time_ = {};
   take_order();
   take_mail();
   resume_writes();

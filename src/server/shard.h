@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -178,7 +179,7 @@ class Shard {
   std::vector<Gate> gates_;
   TlsContexts tls_;
   WebSockets websockets_;
-  int handshakes_ = 0;  // Steps in this turn.
+  std::chrono::nanoseconds handshake_time_{0};  // In this turn.
   std::optional<Time> retry_gates_at_;
   LinkTable links_;
   std::unique_ptr<std::array<uint8_t, size_t{64} * 1024>> scratch_;

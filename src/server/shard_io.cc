@@ -1,5 +1,6 @@
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <sys/uio.h>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "base/check.h"
 #include "net/endpoint.h"
+#include "server/clock.h"
 #include "server/shard.h"
 
 // What a turn does with sockets: accept, read, write, close.
@@ -22,8 +24,9 @@ using net::IoResult;
 constexpr int kAcceptsPerTurn = 64;
 /// Writes to one socket in one go, each up to a FlushBuffer.
 constexpr int kWritesPerTurn = 16;
-/// Steps of TLS handshakes in a turn: each may cost half a millisecond.
-constexpr int kHandshakesPerTurn = 16;
+/// Time for handshakes in a turn, after which none is gone on with: one alone may take several
+/// times as long, and others are not to wait for more than one.
+constexpr std::chrono::microseconds kHandshakeTime{200};
 /// A listener that is out of descriptors is tried again after this.
 constexpr Duration kGateRest{200};
 
@@ -243,8 +246,11 @@ void Shard::read(ConnectionId id, Link& link) {
   net::Transport& transport = *link.transport;
   // The loop tells it again in the next turn.
   const bool was_opening = transport.is_opening();
-  if (was_opening && handshakes_++ >= kHandshakesPerTurn) return;
+  if (was_opening && handshake_time_ >= kHandshakeTime) return;
+  const std::chrono::nanoseconds began =
+      was_opening ? read_stopwatch() : std::chrono::nanoseconds();
   const IoResult result = transport.read(*scratch_);
+  if (was_opening) handshake_time_ += read_stopwatch() - began;
   if (was_opening && !transport.is_opening()) tell_agreement(transport);
   if (transport.wants_write() && !link.blocked) {
     link.blocked = true;

@@ -64,6 +64,7 @@ max_user_property_bytes 1000
 max_will_size 1000
 memory_limit 100000000
 message_size_limit 1000
+mosquitto_export false
 persistent_client_expiration 1d
 queue_qos0_messages true
 retain_available false
