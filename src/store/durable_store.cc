@@ -48,7 +48,7 @@ bool DurableStore::gather(Work work) {
   return true;
 }
 
-void DurableStore::run() noexcept {
+void DurableStore::run() {
   for (bool more = true; more;) {
     std::optional<Work> work = state_.has_reads() ? queue_.try_pop() : queue_.pop();
     for (; work && more; work = state_.is_full() ? std::nullopt : queue_.try_pop()) {
@@ -71,7 +71,7 @@ Result<void> DurableStore::carry_out() {
   return state_.clean();
 }
 
-void DurableStore::watch() noexcept {
+void DurableStore::watch() {
   bool is_full = false;
   Duration unsynced{0};
   while (!stopping_.wait_closed(kRoomInterval)) {

@@ -75,8 +75,8 @@ class DurableStore final : public broker::Store {
   /// What to do next; nullopt: there is no more.
   using Work = std::optional<broker::StoreBatch>;
 
-  void run() noexcept;
-  void watch() noexcept;
+  void run();
+  void watch();
   void fail(const Error& error);
   [[nodiscard]] bool gather(Work work);
   Result<void> carry_out();

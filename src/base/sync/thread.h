@@ -14,6 +14,7 @@ class Thread {
 
   template <class Entry>
   Thread(std::string name, Entry entry)
+      // NOLINTNEXTLINE(bugprone-exception-escape): it ends the process, as is said above.
       : thread_([name = std::move(name), entry = std::move(entry)]() mutable noexcept {
           name_this_thread(name);
           entry();
