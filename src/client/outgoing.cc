@@ -1,0 +1,76 @@
+#include "client/outgoing.h"
+
+#include "base/check.h"
+
+namespace tombo::client {
+
+std::optional<uint16_t> PacketIds::take() {
+  if (count_ == UINT16_MAX) return std::nullopt;
+  do {
+    last_ = last_ == UINT16_MAX ? uint16_t{1} : static_cast<uint16_t>(last_ + 1);
+  } while (used_.test(last_));
+  used_.set(last_);
+  ++count_;
+  return last_;
+}
+
+Outgoing::Entry* Outgoing::next_waiting() {
+  while (next_ < entries_.size() && entries_[next_].stage != Stage::waiting) ++next_;
+  return next_ < entries_.size() ? &entries_[next_] : nullptr;
+}
+
+void Outgoing::sent(Entry& entry) {
+  DCHECK(entry.packet_id != 0 && entry.stage == Stage::waiting);
+  if (places_.empty()) places_.resize(size_t{UINT16_MAX} + 1);
+  places_[entry.packet_id] = popped_ + next_ + 1;
+  entry.stage = entry.packet.empty() ? Stage::released : Stage::sent;
+  entry.dup = true;
+  ++under_way_;
+}
+
+Outgoing::Entry* Outgoing::find(uint16_t packet_id) {
+  if (places_.empty() || places_[packet_id] <= popped_) return nullptr;
+  const size_t at = places_[packet_id] - popped_ - 1;
+  Entry& entry = entries_[at];
+  const bool is_under_way = entry.stage == Stage::sent || entry.stage == Stage::released;
+  return is_under_way && entry.packet_id == packet_id ? &entry : nullptr;
+}
+
+void Outgoing::finish(Entry& entry) {
+  if (entry.stage != Stage::waiting) --under_way_;
+  entry.stage = Stage::done;
+  entry.packet = {};
+  --unfinished_;
+  while (!entries_.empty() && entries_.front().stage == Stage::done) {
+    entries_.pop_front();
+    ++popped_;
+    if (next_ > 0) --next_;
+  }
+}
+
+std::vector<Request> Outgoing::rewind(bool resumed, PacketIds& ids) {
+  std::vector<Request> done;
+  for (Entry& entry : entries_) {
+    if (entry.stage == Stage::done) continue;
+    const bool was_released = entry.packet.empty();
+    entry.stage = Stage::waiting;
+    if (resumed) continue;
+    if (entry.packet_id != 0) ids.give_back(entry.packet_id);
+    entry.packet_id = 0;
+    entry.dup = false;
+    if (!was_released) continue;
+    // The broker had it, and has forgotten that it had.
+    entry.stage = Stage::done;
+    --unfinished_;
+    done.push_back(entry.request);
+  }
+  under_way_ = 0;
+  next_ = 0;
+  while (!entries_.empty() && entries_.front().stage == Stage::done) {
+    entries_.pop_front();
+    ++popped_;
+  }
+  return done;
+}
+
+}  // namespace tombo::client
