@@ -54,6 +54,14 @@ struct Connected {
   Properties properties{};
 };
 
+/// A message is done with. QoS 0: it is in the output. QoS 1 and 2: the broker has it, or (`reason`
+/// from 0x80 on) refuses it.
+struct Published {
+  Request request = 0;
+  uint16_t packet_id = 0;  ///< 0: none
+  uint8_t reason = 0;
+};
+
 /// A packet on its way, for logs.
 struct PacketTrace {
   bool sent = false;       ///< or received
@@ -80,9 +88,7 @@ class Handler {
 
   virtual void on_message(const Received& /*message*/) {}
 
-  /// QoS 0: it is in the output. QoS 1 and 2: the broker has it, or (`reason` from 0x80 on) refuses
-  /// it.
-  virtual void on_published(Request /*request*/, uint8_t /*reason*/) {}
+  virtual void on_published(const Published& /*published*/) {}
 
   /// A Reason Code for each filter; v3: the QoS, or 0x80.
   virtual void on_subscribed(Request /*request*/, std::span<const uint8_t> /*reasons*/) {}

@@ -209,7 +209,7 @@ Error Machine::State::publish(const Message& message, Request& request) {
            .retain = message.retain,
            .topic = message.topic,
            .payload_size = message.payload.size()});
-    handler_.on_published(request, 0);
+    handler_.on_published({.request = request});
     return {};
   }
   Outgoing::Entry entry{.request = request, .qos = packet.qos};

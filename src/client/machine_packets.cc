@@ -152,7 +152,7 @@ void Machine::State::accept(const mqtt::Connack& packet) {
   stage_ = Stage::connected;
   if (!packet.session_present) received_.clear();
   for (const Request request : outgoing_.rewind(packet.session_present, ids_)) {
-    handler_.on_published(request, 0);
+    handler_.on_published({.request = request});
   }
   handler_.on_connected(connected);
   if (!is_connected()) return;
@@ -251,7 +251,7 @@ bool Machine::State::on_acknowledgement(const mqtt::Frame& frame) {
   ids_.give_back(id);
   outgoing_.finish(*entry);
   send_waiting();
-  handler_.on_published(request, reason);
+  handler_.on_published({.request = request, .packet_id = id, .reason = reason});
   return true;
 }
 

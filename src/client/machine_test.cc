@@ -29,8 +29,9 @@ class Notes final : public Handler {
     all.push_back("message " + std::string(message.topic) + " " + std::string(message.payload));
   }
 
-  void on_published(Request request, uint8_t reason) override {
-    all.push_back("published " + std::to_string(request) + " " + std::to_string(reason));
+  void on_published(const Published& published) override {
+    all.push_back("published " + std::to_string(published.request) + " " +
+                  std::to_string(published.reason));
   }
 
   void on_subscribed(Request request, std::span<const uint8_t> reasons) override {

@@ -37,18 +37,23 @@ struct Secrets {
   std::string key_log;
 };
 
+/// Of the files and options of this end.
+Error setup_error(std::string text) {
+  return {.kind = ErrorKind::invalid_argument, .text = std::move(text)};
+}
+
 Error tls_error(std::string text) {
   return {.kind = ErrorKind::tls, .text = std::move(text)};
 }
 
 /// With what OpenSSL says of it.
-Error openssl_error(const std::string& what) {
+std::string with_reason(const std::string& what) {
   std::array<char, 256> text{};
   const unsigned long code = ERR_get_error();
-  if (code == 0) return tls_error(what);
+  if (code == 0) return what;
   ERR_error_string_n(code, text.data(), text.size());
   ERR_clear_error();
-  return tls_error(what + ": " + text.data());
+  return what + ": " + text.data();
 }
 
 std::optional<std::vector<uint8_t>> from_hex(std::string_view text) {
@@ -114,14 +119,14 @@ class ContextMaker {
   Error set_versions() {
     if (!options_.version.empty()) {
       const int version = versions_of(options_.version);
-      if (version == 0) return tls_error("Unknown TLS version " + options_.version);
+      if (version == 0) return setup_error("Unknown TLS version " + options_.version);
       SSL_CTX_set_min_proto_version(context_.get(), version);
       SSL_CTX_set_max_proto_version(context_.get(), version);
     }
     if (!options_.ciphers.empty() &&
         SSL_CTX_set_cipher_list(context_.get(), options_.ciphers.c_str()) != 1) {
-      return openssl_error("Unable to set TLS ciphers. Check cipher list \"" + options_.ciphers +
-                           "\"");
+      return setup_error(
+          with_reason("Unable to set TLS ciphers. Check cipher list \"" + options_.ciphers + "\""));
     }
     if (options_.alpn.empty()) return {};
     const std::string wire = static_cast<char>(options_.alpn.size()) + options_.alpn;
@@ -132,14 +137,15 @@ class ContextMaker {
 
   Error trust() {
     if (options_.system_cas && SSL_CTX_set_default_verify_paths(context_.get()) != 1) {
-      return openssl_error("Unable to load the CA certificates of the system");
+      return setup_error(with_reason("Unable to load the CA certificates of the system"));
     }
     const char* file = options_.ca_file.empty() ? nullptr : options_.ca_file.c_str();
     const char* folder = options_.ca_folder.empty() ? nullptr : options_.ca_folder.c_str();
     if (file == nullptr && folder == nullptr) return {};
     if (SSL_CTX_load_verify_locations(context_.get(), file, folder) == 1) return {};
-    return openssl_error("Unable to load CA certificates, check cafile \"" + options_.ca_file +
-                         "\" and capath \"" + options_.ca_folder + "\"");
+    return setup_error(with_reason("Unable to load CA certificates, check cafile \"" +
+                                   options_.ca_file + "\" and capath \"" + options_.ca_folder +
+                                   "\""));
   }
 
   Error set_certificate() {
@@ -148,7 +154,8 @@ class ContextMaker {
         1) {
       return {};
     }
-    return openssl_error("Unable to load client certificate \"" + options_.certificate_file + "\"");
+    return setup_error(
+        with_reason("Unable to load client certificate \"" + options_.certificate_file + "\""));
   }
 
   Error set_key() {
@@ -157,10 +164,11 @@ class ContextMaker {
       if (Error wrong = set_engine_key()) return wrong;
     } else if (SSL_CTX_use_PrivateKey_file(context_.get(), options_.key_file.c_str(),
                                            SSL_FILETYPE_PEM) != 1) {
-      return openssl_error("Unable to load client key file \"" + options_.key_file + "\"");
+      return setup_error(
+          with_reason("Unable to load client key file \"" + options_.key_file + "\""));
     }
     if (SSL_CTX_check_private_key(context_.get()) == 1) return {};
-    return openssl_error("Client certificate/key are inconsistent");
+    return setup_error(with_reason("Client certificate/key are inconsistent"));
   }
 
   Error set_engine_key() {
@@ -169,19 +177,20 @@ class ContextMaker {
     settings.engine_pin_sha1 = options_.engine_password_sha1;
     settings.keyfile = options_.key_file;
     if (const Result<void> used = net::use_engine(settings); !used) {
-      return tls_error(used.error().text);
+      return setup_error(used.error().text);
     }
     net::PassphraseQuestion question{settings};
     const Result<net::PrivateKey> key = net::load_engine_key(settings, question);
-    if (!key) return tls_error(key.error().text);
+    if (!key) return setup_error(key.error().text);
     if (*key && SSL_CTX_use_PrivateKey(context_.get(), key->get()) == 1) return {};
-    return openssl_error("Unable to load the key \"" + options_.key_file + "\" of the engine");
+    return setup_error(
+        with_reason("Unable to load the key \"" + options_.key_file + "\" of the engine"));
   }
 
   Error set_psk(Secrets& secrets) {
     if (options_.psk.empty()) return {};
     std::optional<std::vector<uint8_t>> key = from_hex(options_.psk);
-    if (!key || key->empty()) return tls_error("The PSK is not hexadecimal");
+    if (!key || key->empty()) return setup_error("The PSK is not hexadecimal");
     secrets.psk = std::move(*key);
     secrets.psk_identity = options_.psk_identity;
     SSL_CTX_set_psk_client_callback(context_.get(), &give_psk);
@@ -251,7 +260,7 @@ class TlsStream final : public Stream {
     if (why == SSL_ERROR_SYSCALL || why == SSL_ERROR_ZERO_RETURN) {
       return tls_error("the broker ends the handshake");
     }
-    return openssl_error("the handshake failed");
+    return tls_error(with_reason("the handshake failed"));
   }
 
   Moved failed(int result) {
@@ -263,7 +272,7 @@ class TlsStream final : public Stream {
       case SSL_ERROR_SYSCALL:
         return {Kind::ended, 0, {}};
       default:
-        return {Kind::failed, 0, openssl_error("TLS")};
+        return {Kind::failed, 0, tls_error(with_reason("TLS"))};
     }
   }
 

@@ -89,13 +89,16 @@ Control::Control(Origin origin, const Setup& setup, LogSink& log_sink, ThreadLog
       started_(read_clock().time),
       service_manager_(ServiceManager::read_environment()) {}
 
+void Control::begin() {
+  if (config_->sys_interval != 0) update_sys(read_clock());
+}
+
 void Control::run() {
   log_sink_.set_topic_writer([this](std::string_view topic, std::string_view line) {
     std::vector<MessageRef> messages;
     messages.push_back(log_message(topic, line));
     server_.inject(std::move(messages));
   });
-  if (config_->sys_interval != 0) update_sys(read_clock());
   service_manager_.ready(kServing);
   if (service_manager_.watchdog_interval()) look_after_shards(read_clock());
   for (;;) {

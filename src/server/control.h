@@ -32,6 +32,9 @@ class Control {
  public:
   Control(Origin origin, const Setup& setup, LogSink& log_sink, ThreadLogger& log, Server& server);
 
+  /// Before clients are let in: $SYS is there when the first comes, and what it does counts.
+  void begin();
+
   /// Until SIGINT or SIGTERM. The server runs before and after.
   void run();
 

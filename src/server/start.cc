@@ -102,8 +102,10 @@ int serve(const Origin& origin, Opened opened, LogSink& log_sink, ThreadLogger& 
   server.listen(std::move(opened.listening), std::move(opened.sockets));
   const std::string version = version_text(config.compatibility);
   LOG_TO(log, LogType::info, "mosquitto version {} running", version);
+  Control control(origin, opened.setup, log_sink, log, server);
+  control.begin();
   server.accept();
-  Control(origin, opened.setup, log_sink, log, server).run();
+  control.run();
   server.stop();
   LOG_TO(log, LogType::info, "mosquitto version {} terminating", version);
   return server.has_failed() ? EXIT_FAILURE : EXIT_SUCCESS;

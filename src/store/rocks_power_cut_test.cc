@@ -256,7 +256,7 @@ TEST_F(PowerCutTest, with_os_a_kill_loses_nothing_and_a_power_cut_keeps_the_orde
 }
 
 TEST_F(PowerCutTest, with_os_what_was_committed_is_synced_soon) {
-  open(Durability::os);
+  ASSERT_TRUE(open(Durability::os));
   run(100);
   wait_for([this] { return committed(0) == 100; });
   const uint64_t unsynced = files->unsynced();
@@ -265,26 +265,26 @@ TEST_F(PowerCutTest, with_os_what_was_committed_is_synced_soon) {
   files->cut_after(0);
   close();
   files->drop_unsynced();
-  open(Durability::os);
+  ASSERT_TRUE(open(Durability::os));
   EXPECT_EQ(newest[0], 100U);
 }
 
 TEST_F(PowerCutTest, none_gives_what_was_committed_to_the_kernel_soon) {
-  open(Durability::none);
+  ASSERT_TRUE(open(Durability::none));
   const uint64_t before = files->unsynced();
   run(10);
   wait_for([this] { return committed(0) == 10; });
   wait_for([&] { return files->unsynced() > before; });
   files->cut_after(0);
   close();
-  open(Durability::none);
+  ASSERT_TRUE(open(Durability::none));
   EXPECT_EQ(newest[0], 10U);
 }
 
 TEST_F(PowerCutTest, acknowledges_nothing_after_a_write_or_sync_has_failed) {
   for (const auto fault :
        {TestFileSystem::Fault::failing_writes, TestFileSystem::Fault::failing_syncs}) {
-    open(Durability::fsync);
+    ASSERT_TRUE(open(Durability::fsync));
     run(50);
     wait_for([this] { return committed(0) == submitted[0]; });
     files->set_fault(fault);
@@ -296,7 +296,7 @@ TEST_F(PowerCutTest, acknowledges_nothing_after_a_write_or_sync_has_failed) {
     close();
     EXPECT_TRUE(full().empty()) << "that is another thing";
   }
-  open(Durability::fsync);
+  ASSERT_TRUE(open(Durability::fsync));
 }
 
 class FullDiskTest : public PowerCutTest,
@@ -304,7 +304,7 @@ class FullDiskTest : public PowerCutTest,
 
 TEST_P(FullDiskTest, waits_until_there_is_room_and_goes_on) {
   for (int times = 0; times < 12 && !HasFailure(); ++times) {
-    open(Durability::fsync);
+    ASSERT_TRUE(open(Durability::fsync));
     run(50);
     files->set_fault(GetParam());
     run(50);
@@ -322,7 +322,7 @@ TEST_P(FullDiskTest, waits_until_there_is_room_and_goes_on) {
     files->drop_unsynced();
     told_full.clear();
   }
-  open(Durability::fsync);
+  ASSERT_TRUE(open(Durability::fsync));
 }
 
 INSTANTIATE_TEST_SUITE_P(PowerCutTest, FullDiskTest,
@@ -330,7 +330,7 @@ INSTANTIATE_TEST_SUITE_P(PowerCutTest, FullDiskTest,
                                            TestFileSystem::Fault::quota));
 
 TEST_F(PowerCutTest, says_that_the_disk_is_full_while_there_is_a_reserve) {
-  open(Durability::fsync);
+  ASSERT_TRUE(open(Durability::fsync));
   run(10);
   wait_for([this] { return committed(0) == 10; });
   wait_for([this] { return std::filesystem::exists(path() / "reserve"); });
@@ -346,7 +346,7 @@ TEST_F(PowerCutTest, says_that_the_disk_is_full_while_there_is_a_reserve) {
 }
 
 TEST_F(PowerCutTest, stops_although_the_disk_is_full) {
-  open(Durability::fsync);
+  ASSERT_TRUE(open(Durability::fsync));
   files->set_fault(TestFileSystem::Fault::full);
   run(10);
   wait_for([this] { return !full().empty(); });
@@ -354,7 +354,7 @@ TEST_F(PowerCutTest, stops_although_the_disk_is_full) {
   EXPECT_EQ(committed(0), 0U);
   EXPECT_FALSE(std::filesystem::exists(path() / "reserve")) << "it was used up first";
   checks_committed = false;
-  open(Durability::fsync);
+  ASSERT_TRUE(open(Durability::fsync));
 }
 
 }  // namespace
