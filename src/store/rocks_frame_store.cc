@@ -93,6 +93,14 @@ void add(rocksdb::WriteBatch& batch, rocksdb::ColumnFamilyHandle* family, const 
   }
 }
 
+/// For who only reads: RocksDB would move the log of who uses the database out of the way.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using Logger::Logv;
+
+  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
+};
+
 rocksdb::DBOptions database_options(const RocksOptions& wanted, rocksdb::Env* environment) {
   rocksdb::DBOptions options;
   options.env = environment;
@@ -105,6 +113,8 @@ rocksdb::DBOptions database_options(const RocksOptions& wanted, rocksdb::Env* en
   options.keep_log_file_num = 2;
   options.max_log_file_size = size_t{1} << 20;
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  // Tests open a store whose last process, as it were, has not ended: both would tidy up its logs.
+  if (wanted.environment != nullptr) options.info_log = std::make_shared<NoLog>();
   return options;
 }
 
@@ -132,14 +142,6 @@ std::vector<rocksdb::ColumnFamilyDescriptor> all_families(const RocksOptions& wa
   families.emplace_back(kFrames, family_options(cache, wanted, true));
   return families;
 }
-
-/// RocksDB would move the log of who uses the database out of the way.
-class NoLog final : public rocksdb::Logger {
- public:
-  using Logger::Logv;
-
-  void Logv(const char* /*format*/, va_list /*arguments*/) override {}
-};
 
 }  // namespace
 

@@ -333,8 +333,11 @@ TEST_F(PowerCutTest, says_that_the_disk_is_full_while_there_is_a_reserve) {
   ASSERT_TRUE(open(Durability::fsync));
   run(10);
   wait_for([this] { return committed(0) == 10; });
-  wait_for([this] { return std::filesystem::exists(path() / "reserve"); });
-  EXPECT_EQ(std::filesystem::file_size(path() / "reserve"), kReserve);
+  // It is there before it has its size.
+  wait_for([this] {
+    std::error_code missing;
+    return std::filesystem::file_size(path() / "reserve", missing) == kReserve;
+  });
   files->set_free(kReserve - 1);
   run(1);
   wait_for([this] { return full() == std::vector<bool>{true}; });

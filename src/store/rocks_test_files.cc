@@ -116,6 +116,8 @@ uint64_t TestFileSystem::last_surviving_name() {
 
 void TestFileSystem::drop_unsynced() {
   const std::lock_guard lock(mutex_);
+  // A store that failed is still there, and would tidy up the files of the next one.
+  cut_ = true;
   const uint64_t last_name = last_surviving_name();
   for (const auto& [name, file] : files_) {
     std::error_code ignored;

@@ -32,7 +32,7 @@ class TestFileSystem final : public rocksdb::FileSystemWrapper {
   /// After so many more appends and syncs everything fails, the last append half done.
   void cut_after(uint64_t operations);
   [[nodiscard]] bool is_cut();
-  /// Makes the files what a cut leaves of them. Requires: is_cut(), or nobody uses it any more.
+  /// Makes the files what a cut leaves of them; from then on everything fails.
   void drop_unsynced();
   /// Bytes written that are not synced.
   [[nodiscard]] uint64_t unsynced();
