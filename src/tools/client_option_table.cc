@@ -16,6 +16,7 @@ namespace {
 using Options = ClientOptions;
 
 constexpr uint8_t kPub = static_cast<uint8_t>(ClientTool::pub);
+constexpr uint8_t kSub = static_cast<uint8_t>(ClientTool::sub);
 constexpr uint8_t kAll =
     kPub | static_cast<uint8_t>(ClientTool::sub) | static_cast<uint8_t>(ClientTool::rr);
 
@@ -260,6 +261,67 @@ std::string set_repeat_delay(Options& options, std::string_view value) {
   return {};
 }
 
+bool is_filter(std::string_view filter) {
+  if (filter.size() > mqtt::kStringBytesMax || !mqtt::valid_utf8(filter)) return false;
+  if (!mqtt::is_shared(filter)) return mqtt::valid_topic_filter(filter);
+  const auto shared = mqtt::parse_shared(filter);
+  return shared && mqtt::valid_topic_filter(shared->filter);
+}
+
+template <std::vector<std::string> Options::*kField>
+std::string add_filter(Options& options, std::string_view value) {
+  if (!is_filter(value)) {
+    return fmt::format("Invalid subscription topic '{}', are all '+' and '#' wildcards correct?",
+                       value);
+  }
+  (options.*kField).emplace_back(value);
+  return {};
+}
+
+template <uint32_t Options::*kField>
+std::string set_count(Options& options, std::string_view value) {
+  const auto count = number_of<uint32_t>(value);
+  if (!count || *count == 0)
+    return fmt::format("Invalid value given, it must be 1 or more: {}", value);
+  options.*kField = *count;
+  return {};
+}
+
+std::string set_format(Options& options, std::string_view value) {
+  Result<MessageFormat> format = MessageFormat::parse(value, options.is_v2_0);
+  if (!format) return format.error().text;
+  options.format = std::move(*format);
+  return {};
+}
+
+std::string set_random(Options& options, std::string_view value) {
+  const auto percent = number_of<double>(value);
+  if (!percent || !(*percent >= 0.1 && *percent <= 100)) {
+    return "--random-filter argument must be between 0.1 and 100.0.";
+  }
+  options.random_percent = *percent;
+  return {};
+}
+
+std::string set_no_retained(Options& options, std::string_view /*value*/) {
+  options.no_retained = true;
+  return {};
+}
+
+std::string set_retain_handling(Options& options, std::string_view value) {
+  using client::RetainHandling;
+  if (value == "always") {
+    options.retain_handling = RetainHandling::send;
+  } else if (value == "new") {
+    options.retain_handling = RetainHandling::send_if_new;
+  } else if (value == "never") {
+    options.retain_handling = RetainHandling::never;
+  } else {
+    return fmt::format("Unknown value '{}' for --retain-handling.", value);
+  }
+  return {};
+}
+
 std::string ask_help(Options& options, std::string_view /*value*/) {
   options.action = Options::Action::show_help;
   return {};
@@ -282,6 +344,37 @@ constexpr ClientOption kTable[] = {
     {"-l", "--stdin-line", kPub, "", &set_source<MessageSource::stdin_lines>,
      "each line of standard input is a message"},
     {"-n", "--null-message", kPub, "", &set_source<MessageSource::null>, "an empty message"},
+    {"-t", "--topic", kSub, "filter", &add_filter<&Options::filters>,
+     "what to subscribe to; may be given more than once"},
+    {"-T", "--filter-out", kSub, "filter", &add_filter<&Options::hidden>,
+     "hide what matches; may be given more than once"},
+    {"-U", "--unsubscribe", kSub, "filter", &add_filter<&Options::unsubscribed>,
+     "unsubscribe from this first; may be given more than once"},
+    {"-C", "", kSub, "count", &set_count<&Options::count>, "leave after so many messages"},
+    {"-W", "", kSub, "seconds", &set_count<&Options::timeout_s>,
+     "leave after this time, with status 27"},
+    {"-E", "", kSub, "", &set_flag<&Options::exits_after_suback>,
+     "leave when the subscriptions are acknowledged"},
+    {"-v", "--verbose", kSub, "", &set_flag<&Options::verbose>,
+     "print the topic in front of the message"},
+    {"-F", "", kSub, "format", &set_format, "how to print messages"},
+    {"--pretty", "", kSub, "", &set_flag<&Options::pretty>, "JSON with line breaks"},
+    {"-N", "", kSub, "", &set_flag<&Options::no_end_of_line>, "no end of line behind a message"},
+    {"-R", "", kSub, "", &set_no_retained, "no messages that were retained"},
+    {"--retained-only", "", kSub, "", &set_flag<&Options::retained_only>,
+     "those alone; leave at the first other one"},
+    {"--remove-retained", "", kSub, "", &set_flag<&Options::remove_retained>,
+     "have the broker forget each retained message that comes"},
+    {"--retain-as-published", "", kSub, "", &set_flag<&Options::retain_as_published>,
+     "MQTT 5: the retain flag as the publisher set it"},
+    {"--retain-handling", "", kSub, "when", &set_retain_handling,
+     "MQTT 5: retained messages always, new (for a new subscription) or never"},
+    {"--random-filter", "", kSub, "percent", &set_random,
+     "print so much of the messages, 0.1 to 100"},
+    {"-w", "--watch", kSub, "", &set_flag<&Options::watches>,
+     "one line of the terminal for each topic"},
+    {"--message-rate", "", kSub, "", &set_flag<&Options::tells_rate>,
+     "print how many messages come in each second"},
     {"-q", "--qos", kAll, "0|1|2", &set_qos, "quality of service (0)"},
     {"-r", "--retain", kPub, "", &set_flag<&Options::retain>,
      "the broker keeps the message for the topic"},

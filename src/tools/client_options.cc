@@ -177,6 +177,17 @@ std::string check_message(const ClientOptions& options) {
   return {};
 }
 
+std::string check_subscriptions(const ClientOptions& options) {
+  const bool unsubscribes = !options.unsubscribed.empty() && !options.is_v2_0;
+  if (options.filters.empty() && !unsubscribes) {
+    return "You must specify a topic to subscribe to (-t <topic>).";
+  }
+  if (options.retained_only && options.no_retained) {
+    return "The -R and --retained-only arguments can't be used together.";
+  }
+  return {};
+}
+
 /// A client id as libmosquitto makes it: v5 leaves it to the broker.
 void complete_id(ClientOptions& options) {
   client::Options& connect = options.connect;
@@ -231,9 +242,11 @@ Result<ClientOptions> parse_client_options(ClientTool tool, std::span<const char
   for (const auto check : {&check_tls, &check_session}) {
     if (wrong = check(options); !wrong.empty()) return Error{wrong};
   }
-  for (const auto check : {&check_will, &check_message}) {
+  const auto check_tool = tool == ClientTool::pub ? &check_message : &check_subscriptions;
+  for (const auto check : {&check_will, check_tool}) {
     if (wrong = check(options); !wrong.empty()) return Error{wrong};
   }
+  if (options.format) options.format->set_pretty(options.pretty);
   check_login(options);
   complete_id(options);
   options.connect.trace = options.debug;

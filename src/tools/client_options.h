@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "client/stream.h"
 #include "tombo/machine.h"
+#include "tools/message_format.h"
 
 namespace tombo::tools {
 
@@ -53,6 +54,26 @@ struct ClientOptions {
   bool no_tls = false;
   bool finds_service = false;  ///< `-S`
   PacketProperties properties;
+
+  // tombo_sub
+  std::vector<std::string> filters{};
+  std::vector<std::string> unsubscribed{};
+  std::vector<std::string> hidden{};  ///< `-T`
+  std::optional<MessageFormat> format{};
+  bool pretty = false;
+  bool verbose = false;
+  bool no_end_of_line = false;
+  bool no_retained = false;  ///< `-R`
+  bool retained_only = false;
+  bool remove_retained = false;
+  bool exits_after_suback = false;
+  bool watches = false;
+  bool tells_rate = false;
+  uint32_t count = 0;      ///< 0: no end
+  uint32_t timeout_s = 0;  ///< 0: none
+  double random_percent = 100;
+  bool retain_as_published = false;
+  client::RetainHandling retain_handling{};
 
   // tombo_pub
   std::string topic{};

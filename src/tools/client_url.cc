@@ -113,6 +113,7 @@ std::string apply_url(ClientOptions& options, std::string_view url) {
     if (parts->user_name) options.connect.user_name = parts->user_name;
     if (parts->password) options.connect.password = parts->password;
     options.topic = parts->rest;
+    options.filters.push_back(parts->rest);
     return {};
   }
   return "Unsupported URL scheme.";
