@@ -400,8 +400,9 @@ void Oracle::check_group(const std::string& group, const std::string& filter) {
                                 delivered_at(each, of) == Qos::exactly_once);
         // A member whose session is not kept takes what it was given with it when the broker dies.
         is_lossy = is_lossy || (session.ended != kNever && possible(each, of) && died_ > of.sent);
-        is_lossy =
-            is_lossy || (allowed_.group_losses && session.ended != kNever && possible(each, of));
+        const bool forgets =
+            allowed_.group_losses || (allowed_.group_losses_after_death && died_ != 0);
+        is_lossy = is_lossy || (forgets && session.ended != kNever && possible(each, of));
         has = has || session.receipts.contains(of.number);
         is_owed = is_owed || (session.ended == kNever && must_have(session, each, of));
       }

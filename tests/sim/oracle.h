@@ -105,6 +105,8 @@ struct Allowed {
   /// What a group gave to a session that has ended is gone: it was in the store alone, which does
   /// not know of groups.
   bool group_losses = false;
+  /// The same, but only since the broker died: a restart leaves the end of long queues there.
+  bool group_losses_after_death = false;
 };
 
 /// Judges a broker by what its clients did and saw. Knows MQTT and nothing of the implementation.

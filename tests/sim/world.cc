@@ -49,7 +49,8 @@ World::World(const Plan& plan)
       oracle_(Allowed{.duplicates = plan.duplicates,
                       .drops = plan.short_queues,
                       .upgrades = plan.upgrades,
-                      .group_losses = plan.store_keeps && plan.short_memory}) {
+                      .group_losses = plan.store_keeps && plan.short_memory,
+                      .group_losses_after_death = plan.store_keeps}) {
   now_.wall_ms = 1'700'000'000'000;
   for (uint32_t i = 0; i <= plan.clients; ++i) clients_.emplace_back(i, oracle_);
   const bool any_unlimited = std::ranges::find(plan.windows, 0U) != plan.windows.end();
