@@ -20,8 +20,8 @@ struct Free {
 using Json = std::unique_ptr<cJSON, Free>;
 
 struct Key {
-  PropertyId id;
-  const char* name;
+  PropertyId id{};
+  const char* name = nullptr;
   bool is_text = false;
 };
 

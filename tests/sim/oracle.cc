@@ -384,30 +384,32 @@ void Oracle::check_last_values(const Generation& session,
   }
 }
 
+/// What a group's subscription of one session means for a publication that some member should have.
+void Oracle::note_member(const Generation& session, const Interest& interest, const Publication& of,
+                         GroupFate& fate) const {
+  const bool ended = session.ended != kNever && possible(interest, of);
+  const bool forgets = allowed_.group_losses || (allowed_.group_losses_after_death && died_ != 0);
+  const bool may_lose =
+      !is_acknowledged(interest.options.qos) ||
+      // What was sent at QoS 2 is not given to another member when the session ends [MQTT-4.8.2-5].
+      (ended && delivered_at(interest, of) == Qos::exactly_once) ||
+      // A member whose session is not kept takes what it was given with it when the broker dies.
+      (ended && died_ > of.sent) || (ended && forgets);
+  fate.is_lossy = fate.is_lossy || may_lose;
+  fate.has = fate.has || session.receipts.contains(of.number);
+  fate.is_owed = fate.is_owed || (session.ended == kNever && must_have(session, interest, of));
+}
+
 /// Somebody in the group has what all of its members that stayed should have.
 void Oracle::check_group(const std::string& group, const std::string& filter) {
   for (const Publication& of : publications_) {
-    bool is_owed = false;
-    bool is_lossy = false;
-    bool has = false;
+    GroupFate fate;
     for (const Generation& session : generations_) {
       for (const Interest& each : session.interests) {
-        if (each.group != group || each.filter != filter) continue;
-        is_lossy = is_lossy || !is_acknowledged(each.options.qos);
-        // What was sent at QoS 2 is not given to another member when the session ends
-        // [MQTT-4.8.2-5].
-        is_lossy = is_lossy || (session.ended != kNever && possible(each, of) &&
-                                delivered_at(each, of) == Qos::exactly_once);
-        // A member whose session is not kept takes what it was given with it when the broker dies.
-        is_lossy = is_lossy || (session.ended != kNever && possible(each, of) && died_ > of.sent);
-        const bool forgets =
-            allowed_.group_losses || (allowed_.group_losses_after_death && died_ != 0);
-        is_lossy = is_lossy || (forgets && session.ended != kNever && possible(each, of));
-        has = has || session.receipts.contains(of.number);
-        is_owed = is_owed || (session.ended == kNever && must_have(session, each, of));
+        if (each.group == group && each.filter == filter) note_member(session, each, of, fate);
       }
     }
-    if (is_owed && !is_lossy && !has) {
+    if (fate.is_owed && !fate.is_lossy && !fate.has) {
       return fail(fmt::format("nobody of $share/{}/{} receives {}", group, filter, name(of)));
     }
   }

@@ -180,6 +180,16 @@ class Oracle {
   void check_queue(const Generation& session, const broker::RestoredSession& kept);
   void check_subscriptions(const Generation& session, const broker::RestoredSession& kept);
   void check_value(const std::string& topic, const std::string* value, std::string_view where);
+
+  /// Of a publication and a group.
+  struct GroupFate {
+    bool is_owed = false;   ///< some member should have it
+    bool is_lossy = false;  ///< and may have lost it
+    bool has = false;
+  };
+
+  void note_member(const Generation& session, const Interest& interest, const Publication& of,
+                   GroupFate& fate) const;
   void check_group(const std::string& group, const std::string& filter);
   [[nodiscard]] bool must_have(const Generation& session, const Interest& interest,
                                const Publication& of) const;
