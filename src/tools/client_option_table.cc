@@ -17,6 +17,9 @@ using Options = ClientOptions;
 
 constexpr uint8_t kPub = static_cast<uint8_t>(ClientTool::pub);
 constexpr uint8_t kSub = static_cast<uint8_t>(ClientTool::sub);
+constexpr uint8_t kRr = static_cast<uint8_t>(ClientTool::rr);
+constexpr uint8_t kAsks = kPub | kRr;
+constexpr uint8_t kPrints = kSub | kRr;
 constexpr uint8_t kAll =
     kPub | static_cast<uint8_t>(ClientTool::sub) | static_cast<uint8_t>(ClientTool::rr);
 
@@ -149,6 +152,20 @@ std::string set_topic(Options& options, std::string_view value) {
     return fmt::format("Invalid publish topic '{}', does it contain '+' or '#'?", value);
   }
   options.topic = value;
+  return {};
+}
+
+std::string set_response_topic(Options& options, std::string_view value) {
+  if (!mqtt::valid_topic_name(value) || !mqtt::valid_utf8(value)) {
+    return fmt::format("Invalid response topic '{}', does it contain '+' or '#'?", value);
+  }
+  options.response_topic = value;
+  return {};
+}
+
+std::string set_latency(Options& options, std::string_view /*value*/) {
+  options.tells_latency = true;
+  options.target.no_delay = true;
   return {};
 }
 
@@ -335,39 +352,41 @@ std::string ask_version(Options& options, std::string_view /*value*/) {
 using Tls = client::TlsOptions;
 
 constexpr ClientOption kTable[] = {
-    {"-t", "--topic", kPub, "topic", &set_topic, "the topic to publish to"},
-    {"-m", "--message", kPub, "message", &set_source<MessageSource::argument>, "the message"},
-    {"-f", "--file", kPub, "file", &set_source<MessageSource::file>,
+    {"-t", "--topic", kAsks, "topic", &set_topic, "the topic to publish to"},
+    {"-m", "--message", kAsks, "message", &set_source<MessageSource::argument>, "the message"},
+    {"-f", "--file", kAsks, "file", &set_source<MessageSource::file>,
      "the content of a file is the message"},
-    {"-s", "--stdin-file", kPub, "", &set_source<MessageSource::stdin_whole>,
+    {"-s", "--stdin-file", kAsks, "", &set_source<MessageSource::stdin_whole>,
      "all of standard input is the message"},
     {"-l", "--stdin-line", kPub, "", &set_source<MessageSource::stdin_lines>,
      "each line of standard input is a message"},
-    {"-n", "--null-message", kPub, "", &set_source<MessageSource::null>, "an empty message"},
+    {"-n", "--null-message", kAsks, "", &set_source<MessageSource::null>, "an empty message"},
     {"-t", "--topic", kSub, "filter", &add_filter<&Options::filters>,
      "what to subscribe to; may be given more than once"},
+    {"-e", "", kRr, "topic", &set_response_topic, "the topic of the answer"},
+    {"--latency", "", kRr, "", &set_latency, "print how long the answer took"},
     {"-T", "--filter-out", kSub, "filter", &add_filter<&Options::hidden>,
      "hide what matches; may be given more than once"},
     {"-U", "--unsubscribe", kSub, "filter", &add_filter<&Options::unsubscribed>,
      "unsubscribe from this first; may be given more than once"},
     {"-C", "", kSub, "count", &set_count<&Options::count>, "leave after so many messages"},
-    {"-W", "", kSub, "seconds", &set_count<&Options::timeout_s>,
+    {"-W", "", kPrints, "seconds", &set_count<&Options::timeout_s>,
      "leave after this time, with status 27"},
     {"-E", "", kSub, "", &set_flag<&Options::exits_after_suback>,
      "leave when the subscriptions are acknowledged"},
-    {"-v", "--verbose", kSub, "", &set_flag<&Options::verbose>,
+    {"-v", "--verbose", kPrints, "", &set_flag<&Options::verbose>,
      "print the topic in front of the message"},
-    {"-F", "", kSub, "format", &set_format, "how to print messages"},
-    {"--pretty", "", kSub, "", &set_flag<&Options::pretty>, "JSON with line breaks"},
-    {"-N", "", kSub, "", &set_flag<&Options::no_end_of_line>, "no end of line behind a message"},
-    {"-R", "", kSub, "", &set_no_retained, "no messages that were retained"},
+    {"-F", "", kPrints, "format", &set_format, "how to print messages"},
+    {"--pretty", "", kPrints, "", &set_flag<&Options::pretty>, "JSON with line breaks"},
+    {"-N", "", kPrints, "", &set_flag<&Options::no_end_of_line>, "no end of line behind a message"},
+    {"-R", "", kPrints, "", &set_no_retained, "no messages that were retained"},
     {"--retained-only", "", kSub, "", &set_flag<&Options::retained_only>,
      "those alone; leave at the first other one"},
     {"--remove-retained", "", kSub, "", &set_flag<&Options::remove_retained>,
      "have the broker forget each retained message that comes"},
-    {"--retain-as-published", "", kSub, "", &set_flag<&Options::retain_as_published>,
+    {"--retain-as-published", "", kPrints, "", &set_flag<&Options::retain_as_published>,
      "MQTT 5: the retain flag as the publisher set it"},
-    {"--retain-handling", "", kSub, "when", &set_retain_handling,
+    {"--retain-handling", "", kPrints, "when", &set_retain_handling,
      "MQTT 5: retained messages always, new (for a new subscription) or never"},
     {"--random-filter", "", kSub, "percent", &set_random,
      "print so much of the messages, 0.1 to 100"},
@@ -393,7 +412,7 @@ constexpr ClientOption kTable[] = {
      "by a proxy: socks5h://[user[:password]@]host[:port]"},
 
     {"-V", "--protocol-version", kAll, "version", &set_version,
-     "mqttv5, mqttv311 or mqttv31 (mqttv311)"},
+     "mqttv5, mqttv311 or mqttv31 (mqttv311; tombo_rr: mqttv5)"},
     {"-i", "--id", kAll, "id", &set_id, "the client id"},
     {"-I", "--id-prefix", kAll, "prefix", &set_id_prefix,
      "the client id is this and the process id"},

@@ -177,6 +177,11 @@ std::string check_message(const ClientOptions& options) {
   return {};
 }
 
+std::string check_request(const ClientOptions& options) {
+  if (options.response_topic.empty()) return "You must specify a response topic (-e <topic>).";
+  return check_message(options);
+}
+
 std::string check_subscriptions(const ClientOptions& options) {
   const bool unsubscribes = !options.unsubscribed.empty() && !options.is_v2_0;
   if (options.filters.empty() && !unsubscribes) {
@@ -235,6 +240,7 @@ Result<ClientOptions> parse_client_options(ClientTool tool, std::span<const char
   ClientOptions options;
   options.tool = tool;
   options.is_v2_0 = is_v2_0;
+  if (tool == ClientTool::rr) options.connect.version = client::Version::v5;
   std::string wrong = read_file(options, file, named);
   if (wrong.empty()) wrong = take_all(options, words);
   if (!wrong.empty()) return Error{wrong};
@@ -242,7 +248,9 @@ Result<ClientOptions> parse_client_options(ClientTool tool, std::span<const char
   for (const auto check : {&check_tls, &check_session}) {
     if (wrong = check(options); !wrong.empty()) return Error{wrong};
   }
-  const auto check_tool = tool == ClientTool::pub ? &check_message : &check_subscriptions;
+  const auto check_tool = tool == ClientTool::pub   ? &check_message
+                          : tool == ClientTool::sub ? &check_subscriptions
+                                                    : &check_request;
   for (const auto check : {&check_will, check_tool}) {
     if (wrong = check(options); !wrong.empty()) return Error{wrong};
   }

@@ -75,6 +75,10 @@ struct ClientOptions {
   bool retain_as_published = false;
   client::RetainHandling retain_handling{};
 
+  // tombo_rr
+  std::string response_topic{};
+  bool tells_latency = false;
+
   // tombo_pub
   std::string topic{};
   MessageSource source = MessageSource::none;

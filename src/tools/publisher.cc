@@ -1,12 +1,8 @@
 #include "tools/publisher.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <poll.h>
 #include <unistd.h>
@@ -17,6 +13,7 @@
 #include "client/loop.h"
 #include "tools/client_words.h"
 #include "tools/line_reader.h"
+#include "tools/message_source.h"
 
 namespace tombo::tools {
 namespace {
@@ -26,8 +23,6 @@ using std::chrono::milliseconds;
 
 /// Output that may wait before no more lines are read.
 constexpr size_t kOutputMost = size_t{256} << 10;
-/// A message of MQTT is smaller.
-constexpr size_t kPayloadMost = size_t{256} << 20;
 constexpr milliseconds kTurn{1000};
 /// Between attempts to connect again.
 constexpr milliseconds kReconnectMost{30'000};
@@ -48,7 +43,9 @@ class Publisher final : public client::Handler {
   }
 
   int run() {
-    if (!read_payload()) return 1;
+    std::optional<std::string> payload = read_payload(options_);
+    if (!payload) return 1;
+    message_.payload = std::move(*payload);
     if (const client::Error failed = loop_.open()) {
       complain(connect_failure(failed));
       return failed.kind == client::ErrorKind::tls ? kTlsStatus : 1;
@@ -86,47 +83,6 @@ class Publisher final : public client::Handler {
 
   void complain(std::string_view text) const {
     if (!options_.quiet) fmt::print(stderr, "{}", text);
-  }
-
-  /// What is published, unless it comes line by line. False: it cannot be read.
-  bool read_payload() {
-    switch (options_.source) {
-      case MessageSource::argument:
-        message_.payload = options_.payload;
-        return true;
-      case MessageSource::file: {
-        std::ifstream file(options_.payload, std::ios::binary);
-        if (!file) {
-          complain(fmt::format("Error: Unable to read file \"{}\": {}.\n", options_.payload,
-                               std::strerror(errno)));
-          return false;
-        }
-        message_.payload.assign(std::istreambuf_iterator<char>(file), {});
-        return check_size("File");
-      }
-      case MessageSource::stdin_whole:
-        return read_stdin();
-      default:
-        return true;
-    }
-  }
-
-  bool read_stdin() {
-    char piece[4096];
-    for (;;) {
-      const ssize_t count = ::read(STDIN_FILENO, piece, sizeof piece);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) break;
-      message_.payload.append(piece, static_cast<size_t>(count));
-      if (!check_size("Input")) return false;
-    }
-    return true;
-  }
-
-  [[nodiscard]] bool check_size(std::string_view what) const {
-    if (message_.payload.size() < kPayloadMost) return true;
-    complain(fmt::format("Error: {} must be less than 256 MB.\n", what));
-    return false;
   }
 
   void turn() {

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
-#include <ctime>
-#include <map>
 #include <poll.h>
 #include <random>
 #include <string>
@@ -16,6 +13,7 @@
 #include "client/loop.h"
 #include "mqtt/topic.h"
 #include "tools/client_words.h"
+#include "tools/message_printer.h"
 
 namespace tombo::tools {
 namespace {
@@ -29,19 +27,11 @@ constexpr milliseconds kReconnectMost{30'000};
 constexpr int kTimedOut = 27;
 constexpr int kTlsStatus = 8;
 constexpr uint8_t kFirstError = 0x80;
-/// Printed text that may wait before it is written.
-constexpr size_t kPrintedMost = size_t{64} << 10;
 
 volatile std::sig_atomic_t told_to_end = 0;
 
 void on_signal(int /*number*/) {
   told_to_end = 1;
-}
-
-timespec wall_clock() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now;
 }
 
 class Subscriber final : public client::Handler {
@@ -51,20 +41,21 @@ class Subscriber final : public client::Handler {
         machine_(options.connect, *this),
         loop_(machine_, options.target),
         client_id_(options.connect.client_id),
-        random_(std::random_device{}()) {
+        random_(std::random_device{}()),
+        printer_(options) {
     if (options.timeout_s != 0) ends_at_ = Clock::now() + std::chrono::seconds(options.timeout_s);
   }
 
   int run() {
     if (const client::Error failed = loop_.open()) {
-      complain(connect_failure(failed));
+      printer_.complain(connect_failure(failed));
       return failed.kind == client::ErrorKind::tls ? kTlsStatus : 1;
     }
-    if (options_.watches) print("\x1b[2J");
+    if (options_.watches) printer_.print("\x1b[2J");
     while (status_ == kRunning) {
       if (loop_.is_open() || connect_again()) turn();
     }
-    flush();
+    printer_.flush();
     return status_;
   }
 
@@ -91,10 +82,11 @@ class Subscriber final : public client::Handler {
     std::string codes;
     for (const uint8_t reason : reasons)
       codes += fmt::format("{}{}", codes.empty() ? "" : ", ", reason);
-    if (options_.debug) print(fmt::format("Subscribed (mid: {}): {}\n", suback_id_, codes));
+    if (options_.debug)
+      printer_.print(fmt::format("Subscribed (mid: {}): {}\n", suback_id_, codes));
     const bool any = std::ranges::any_of(reasons, [](uint8_t code) { return code < kFirstError; });
     if (!any) {
-      complain("All subscription requests were denied.\n");
+      printer_.complain("All subscription requests were denied.\n");
       leave(0);
     } else if (options_.exits_after_suback) {
       leave(0);
@@ -111,7 +103,7 @@ class Subscriber final : public client::Handler {
     if (options_.tells_rate) {
       ++rate_;
     } else {
-      print(message);
+      printer_.print(message);
     }
     if (options_.count != 0 && printed_ >= options_.count) leave(0);
   }
@@ -120,20 +112,15 @@ class Subscriber final : public client::Handler {
 
   void on_packet(const client::PacketTrace& packet) override {
     if (!packet.sent) suback_id_ = packet.packet_id;
-    print(trace_line(packet, client_id_.empty() ? "(null)" : client_id_) + '\n');
+    printer_.print(trace_line(packet, client_id_.empty() ? "(null)" : client_id_) + '\n');
   }
 
  private:
   static constexpr int kRunning = -1;
 
-  void complain(std::string_view text) {
-    flush();
-    if (!options_.quiet) fmt::print(stderr, "{}", text);
-  }
-
   void check(const client::Error& failed) {
     if (!failed) return;
-    complain(fmt::format("Error: {}.\n", failed.text));
+    printer_.complain(fmt::format("Error: {}.\n", failed.text));
     leave(1);
   }
 
@@ -161,48 +148,16 @@ class Subscriber final : public client::Handler {
                            request));
   }
 
-  void print(const client::Received& message) {
-    std::string line;
-    std::string problem;
-    if (options_.format) {
-      MessageFormat::Printed printed = options_.format->print(message, wall_clock());
-      line = std::move(printed.text);
-      problem = std::move(printed.problem);
-    } else {
-      if (options_.verbose) line = fmt::format("{} ", message.topic);
-      line += message.payload.empty() && options_.verbose ? "(null)" : message.payload;
-    }
-    if (options_.watches) {
-      const size_t row =
-          rows_.try_emplace(std::string(message.topic), rows_.size() + 1).first->second;
-      return print(fmt::format("\x1b[{};1H\x1b[2K{}", row, line));
-    }
-    if (!options_.no_end_of_line) line += '\n';
-    print(line);
-    if (!problem.empty()) complain(problem);
-  }
-
-  /// What comes together is written together.
-  void print(std::string_view text) {
-    out_ += text;
-    if (out_.size() >= kPrintedMost) flush();
-  }
-
-  void flush() {
-    if (!out_.empty() && std::fwrite(out_.data(), 1, out_.size(), stdout) < out_.size()) leave(1);
-    out_.clear();
-    if (std::fflush(stdout) != 0) leave(1);  // Nobody reads it any more.
-  }
-
   void turn() {
     loop_.turn(wait_for());
     if (told_to_end != 0) leave(0);
     if (ends_at_ && Clock::now() >= *ends_at_ && !is_leaving_) {
-      complain("Timed out\n");
+      printer_.complain("Timed out\n");
       leave(kTimedOut);
     }
     if (options_.tells_rate && Clock::now() >= next_rate_) tell_rate();
-    flush();
+    printer_.flush();
+    if (printer_.has_failed()) leave(1);
     if (is_leaving_ && loop_.is_open() && machine_.unacknowledged() == 0) {
       machine_.disconnect(0, options_.properties.disconnect);
       loop_.flush();
@@ -212,7 +167,7 @@ class Subscriber final : public client::Handler {
 
   void tell_rate() {
     next_rate_ = std::max(next_rate_, Clock::now()) + std::chrono::seconds(1);
-    if (machine_.is_connected()) print(fmt::format("{}\n", std::exchange(rate_, 0)));
+    if (machine_.is_connected()) printer_.print(fmt::format("{}\n", std::exchange(rate_, 0)));
   }
 
   [[nodiscard]] milliseconds wait_for() const {
@@ -236,7 +191,7 @@ class Subscriber final : public client::Handler {
                       (ended_by_.kind == client::ErrorKind::refused && was_connected_);
     if (lost && was_connected_) return;  // It comes back.
     const Ending ending = ending_of(ended_by_, options_.connect.version);
-    complain(ending.text);
+    printer_.complain(ending.text);
     status_ = ending.status;
   }
 
@@ -254,7 +209,7 @@ class Subscriber final : public client::Handler {
       return false;
     }
     if (ends_at_ && Clock::now() >= *ends_at_) {
-      complain("Timed out\n");
+      printer_.complain("Timed out\n");
       status_ = kTimedOut;
       return false;
     }
@@ -268,8 +223,7 @@ class Subscriber final : public client::Handler {
   client::Loop loop_;
   std::string client_id_;
   std::mt19937 random_;
-  std::string out_;
-  std::map<std::string, size_t> rows_;  // Of the terminal, by topic.
+  MessagePrinter printer_;
   std::optional<client::Time> ends_at_;
   client::Time next_rate_ = Clock::now() + std::chrono::seconds(1);
   uint64_t printed_ = 0;
