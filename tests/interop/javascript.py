@@ -1,4 +1,5 @@
 """MQTT.js from npm, with Node.js and in a headless Chromium. Installed once into the build folder."""
+import fcntl
 import hashlib
 import http.server
 import json
@@ -23,12 +24,19 @@ def program(name, package):
 
 def install():
     """The folder with node_modules, exactly as package-lock.json says."""
+    INSTALLED.mkdir(parents=True, exist_ok=True)
+    # ./test runs the tests for both generations at the same time.
+    with open(INSTALLED / "lock", "w") as only_one:
+        fcntl.flock(only_one, fcntl.LOCK_EX)
+        return install_alone()
+
+
+def install_alone():
     lock = (SOURCES / "package-lock.json").read_bytes()
     stamp = INSTALLED / "installed"
     wanted = hashlib.sha256(lock).hexdigest()
     if stamp.is_file() and stamp.read_text() == wanted:
         return INSTALLED
-    INSTALLED.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(SOURCES / name, INSTALLED)
