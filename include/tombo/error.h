@@ -21,6 +21,9 @@ enum class ErrorKind : uint8_t {
   connect_timeout,     ///< the broker has not answered CONNECT
   network,             ///< a name that is not found, a port where nobody listens, ...
   tls,                 ///< certificates, keys, handshakes
+  timeout,             ///< no answer came in time
+  ended,               ///< the client was told to disconnect, or is gone
+  queue_file,          ///< the file of outgoing messages cannot be read or written
 };
 
 struct Error {

@@ -40,6 +40,9 @@ struct Options {
   bool manual_acknowledge = false;
   /// When the broker has lost the session, what was subscribed to is subscribed to again.
   bool resubscribe = true;
+  /// v5: topics that are published to again are sent as aliases, as far as the broker takes them.
+  /// Not on a connection that sets aliases by property.
+  bool topic_aliases = true;
   /// How long the broker may take to answer CONNECT.
   std::chrono::milliseconds connect_timeout{30'000};
   /// Handler::on_packet() is called.
@@ -139,6 +142,9 @@ class Machine {
   [[nodiscard]] std::span<const uint8_t> output() const;
   /// The first so many of them were.
   void wrote(size_t count, Time now);
+  /// Whether received() is called when bytes come. While it is not, no answer to a PINGREQ is
+  /// missed.
+  void set_reading(bool reads, Time now);
   /// The transport is to be closed once all output is written.
   [[nodiscard]] bool is_ending() const;
 

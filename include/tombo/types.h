@@ -113,8 +113,8 @@ class Properties {
 
 /// An application message to be published, or a will.
 struct Message {
-  std::string topic;
-  std::string payload;  ///< any bytes
+  std::string topic{};
+  std::string payload{};  ///< any bytes
   Qos qos = Qos::at_most_once;
   bool retain = false;
   Properties properties{};
@@ -133,7 +133,7 @@ struct Received {
 
 /// One entry of SUBSCRIBE.
 struct Subscription {
-  std::string filter;
+  std::string filter{};
   Qos qos = Qos::at_most_once;
   bool no_local = false;                                  ///< v5
   bool retain_as_published = false;                       ///< v5

@@ -68,6 +68,7 @@ void Machine::State::open(Time now) {
   written_ = 0;
   rest_.clear();
   topics_.clear();
+  aliases_.reset(0);
   pinged_.reset();
   connect_by_ = now + options_.connect_timeout;
   keep_alive_s_ = options_.keep_alive_s;
@@ -130,7 +131,7 @@ void Machine::State::pass(Time now) {
   }
   if (stage_ != State::Stage::connected || keep_alive_s_ == 0) return;
   const std::chrono::seconds interval(keep_alive_s_);
-  if (pinged_) {
+  if (pinged_ && reads_) {
     if (now < *pinged_ + interval) return;
     fail({.kind = ErrorKind::keep_alive_timeout, .text = "the broker does not answer PINGREQ"});
   } else if (now >= last_sent_ + interval) {
@@ -143,7 +144,12 @@ void Machine::State::pass(Time now) {
 std::optional<Time> Machine::State::deadline() const {
   if (stage_ == State::Stage::waiting) return connect_by_;
   if (stage_ != State::Stage::connected || keep_alive_s_ == 0) return std::nullopt;
-  return (pinged_ ? *pinged_ : last_sent_) + std::chrono::seconds(keep_alive_s_);
+  return (pinged_ && reads_ ? *pinged_ : last_sent_) + std::chrono::seconds(keep_alive_s_);
+}
+
+void Machine::State::set_reading(bool reads, Time now) {
+  if (reads && !reads_ && pinged_) pinged_ = now;
+  reads_ = reads;
 }
 
 void Machine::State::wrote(size_t count, Time now) {
@@ -195,15 +201,11 @@ Error Machine::State::publish(const Message& message, Request& request) {
       return invalid(wrong);
     }
     packet.properties = view(scratch_);
+    if (message.properties.number(PropertyId::topic_alias)) aliases_.reset(0);
   }
   request = ++last_request_;
   if (message.qos == Qos::at_most_once) {
-    const size_t before = out_.size();
-    mqtt::encode(packet, version(), out_);
-    if (Error wrong = fits(out_.size() - before)) {
-      out_.resize(before);
-      return wrong;
-    }
+    if (Error wrong = send_now(packet)) return wrong;
     trace({.sent = true,
            .name = "PUBLISH",
            .retain = message.retain,
@@ -218,11 +220,28 @@ Error Machine::State::publish(const Message& message, Request& request) {
   if (Error wrong = fits(entry.packet.size())) return wrong;
   entry.topic_size = static_cast<uint16_t>(message.topic.size());
   entry.payload_size = message.payload.size();
+  entry.has_alias = message.properties.number(PropertyId::topic_alias).has_value();
   entry.id_at =
       mqtt::cut_frame(entry.packet, 0).frame.header_size + sizeof(uint16_t) + message.topic.size();
   outgoing_.add(std::move(entry));
   send_waiting();
   return {};
+}
+
+/// At QoS 0.
+Error Machine::State::send_now(const mqtt::Publish& packet) {
+  if (aliases_.is_on()) {
+    packet_.clear();
+    mqtt::encode(packet, version(), packet_);
+    if (Error wrong = fits(packet_.size() + TopicAliases::kPropertySize)) return wrong;
+    aliases_.append(packet_, {.topic_size = packet.topic.size(), .has_packet_id = false}, out_);
+    return {};
+  }
+  const size_t before = out_.size();
+  mqtt::encode(packet, version(), out_);
+  Error wrong = fits(out_.size() - before);
+  if (wrong) out_.resize(before);
+  return wrong;
 }
 
 void Machine::State::send_waiting() {
@@ -246,7 +265,12 @@ void Machine::State::send(Outgoing::Entry& entry) {
     return outgoing_.sent(entry);
   }
   if (entry.dup) entry.packet.front() |= kDupBit;
-  out_.insert(out_.end(), entry.packet.begin(), entry.packet.end());
+  if (aliases_.is_on() && !entry.has_alias &&
+      !fits(entry.packet.size() + TopicAliases::kPropertySize)) {
+    aliases_.append(entry.packet, {.topic_size = entry.topic_size, .has_packet_id = true}, out_);
+  } else {
+    out_.insert(out_.end(), entry.packet.begin(), entry.packet.end());
+  }
   trace({.sent = true,
          .name = "PUBLISH",
          .packet_id = entry.packet_id,
@@ -398,6 +422,10 @@ std::span<const uint8_t> Machine::output() const {
 
 void Machine::wrote(size_t count, Time now) {
   state_->wrote(count, now);
+}
+
+void Machine::set_reading(bool reads, Time now) {
+  state_->set_reading(reads, now);
 }
 
 bool Machine::is_ending() const {

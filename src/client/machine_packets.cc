@@ -132,6 +132,7 @@ void Machine::State::take_limits(const Properties& properties) {
                              number(PropertyId::receive_maximum).value_or(UINT16_MAX));
   packet_size_max_ = number(PropertyId::maximum_packet_size).value_or(0);
   qos_max_ = static_cast<uint8_t>(number(PropertyId::maximum_qos).value_or(2));
+  aliases_.reset(options_.topic_aliases ? number(PropertyId::topic_alias_maximum).value_or(0) : 0);
   retains_ = number(PropertyId::retain_available).value_or(1) != 0;
   keep_alive_s_ =
       static_cast<uint16_t>(number(PropertyId::server_keep_alive).value_or(options_.keep_alive_s));

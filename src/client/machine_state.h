@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/outgoing.h"
+#include "client/topic_aliases.h"
 #include "mqtt/frame.h"
 #include "mqtt/packet.h"
 #include "tombo/machine.h"
@@ -33,6 +34,8 @@ class Machine::State {
   }
 
   void wrote(size_t count, Time now);
+
+  void set_reading(bool reads, Time now);
 
   [[nodiscard]] bool is_ending() const { return stage_ == Stage::ending; }
 
@@ -69,6 +72,7 @@ class Machine::State {
   void send_connect();
   void send_waiting();
   void send(Outgoing::Entry& entry);
+  [[nodiscard]] Error send_now(const mqtt::Publish& packet);
   void send_acknowledgement(mqtt::PacketType type, uint16_t packet_id);
   void send_subscribe(std::span<const Subscription> subscriptions, const Properties& properties,
                       const Asked& asked, uint16_t packet_id);
@@ -101,6 +105,7 @@ class Machine::State {
   Options options_;
   Handler& handler_;
   Stage stage_ = Stage::closed;
+  bool reads_ = true;
   bool told_ = true;  // That there is no connection.
   Time now_{};
   Time last_sent_{};
@@ -125,6 +130,8 @@ class Machine::State {
   std::unordered_set<uint16_t> received_;             // QoS 2 ids that wait for PUBREL.
   std::unordered_map<uint16_t, std::string> topics_;  // By the broker's topic aliases.
   std::vector<std::pair<Subscription, Properties>> subscribed_;
+  TopicAliases aliases_;
+  std::vector<uint8_t> packet_;  // Before its topic becomes an alias.
   std::vector<uint8_t> scratch_;
 };
 

@@ -127,6 +127,25 @@ class MachineTest : public ::testing::Test {
     }
   }
 
+  /// Topics of the PUBLISHes that the machine has written since: "topic=alias".
+  Words sent_topics() {
+    std::vector<uint8_t> bytes(machine->output().begin(), machine->output().end());
+    machine->wrote(bytes.size(), now);
+    Words words;
+    for (Bytes rest(bytes); !rest.empty();) {
+      const mqtt::Frame frame = mqtt::cut_frame(rest, 0).frame;
+      rest = rest.subspan(frame.size());
+      mqtt::Publish publish;
+      mqtt::Malformed error;
+      if (frame.type() != PacketType::publish) continue;
+      EXPECT_TRUE(mqtt::decode(frame, version, publish, error)) << error.why;
+      words.emplace_back(publish.topic);
+      const auto alias = publish.properties.number(mqtt::PropertyId::topic_alias);
+      if (alias) words.back() += "=" + std::to_string(*alias);
+    }
+    return words;
+  }
+
   Error publish(const std::string& payload, Qos qos) {
     return machine->publish({.topic = "t", .payload = payload, .qos = qos}, request);
   }
@@ -404,6 +423,51 @@ TEST_F(MachineTest, knows_the_topics_of_the_brokers_aliases) {
   give(mqtt::Publish{
       .topic = "other", .properties = mqtt::Properties(encoded), .payload = as_bytes("3")});
   EXPECT_EQ(notes.kind, ErrorKind::malformed);
+}
+
+TEST_F(MachineTest, sends_topics_as_aliases_where_the_broker_takes_them) {
+  std::vector<uint8_t> encoded;
+  mqtt::PropertyWriter(encoded).number(mqtt::PropertyId::topic_alias_maximum, 2);
+  connect({.version = Version::v5}, false, mqtt::Properties(encoded));
+  for (const Qos qos : {Qos::at_most_once, Qos::at_least_once}) {
+    for (const char* topic : {"one", "two", "three", "one"}) {
+      ASSERT_FALSE(machine->publish({.topic = topic, .payload = "x", .qos = qos}, request));
+    }
+  }
+  EXPECT_EQ(sent_topics(), (Words{"one=1", "two=2", "three", "=1", "=1", "=2", "three", "=1"}));
+  machine->closed(now);
+  connect({}, true);
+  EXPECT_EQ(sent_topics(), (Words{"one", "two", "three", "one"}))
+      << "aliases were the connection's";
+}
+
+TEST_F(MachineTest, leaves_aliases_to_a_user_who_sets_them) {
+  std::vector<uint8_t> encoded;
+  mqtt::PropertyWriter(encoded).number(mqtt::PropertyId::topic_alias_maximum, 9);
+  connect({.version = Version::v5}, false, mqtt::Properties(encoded));
+  Message own{.topic = "mine", .payload = "x"};
+  own.properties.add(PropertyId::topic_alias, 1);
+  ASSERT_FALSE(machine->publish({.topic = "one"}, request));
+  ASSERT_FALSE(machine->publish(own, request));
+  ASSERT_FALSE(machine->publish({.topic = "one"}, request));
+  EXPECT_EQ(sent_topics(), (Words{"one=1", "mine=1", "one"}));
+}
+
+TEST_F(MachineTest, misses_no_answer_while_nothing_is_read) {
+  connect({.keep_alive_s = 10});
+  machine->set_reading(false, now);
+  for (int i = 0; i < 3; ++i) {
+    now += std::chrono::seconds(10);
+    EXPECT_LE(*machine->deadline(), now);
+    machine->passed(now);
+    EXPECT_EQ(sent(), Words{"PINGREQ"});
+  }
+  now += std::chrono::seconds(9);
+  machine->set_reading(true, now);
+  EXPECT_EQ(machine->deadline(), now + std::chrono::seconds(10));
+  now += std::chrono::seconds(10);
+  machine->passed(now);
+  EXPECT_EQ(notes.kind, ErrorKind::keep_alive_timeout);
 }
 
 }  // namespace

@@ -5,12 +5,10 @@
 namespace tombo::client {
 
 std::optional<uint16_t> PacketIds::take() {
-  if (count_ == UINT16_MAX) return std::nullopt;
+  if (used_.size() == UINT16_MAX) return std::nullopt;
   do {
     last_ = last_ == UINT16_MAX ? uint16_t{1} : static_cast<uint16_t>(last_ + 1);
-  } while (used_.test(last_));
-  used_.set(last_);
-  ++count_;
+  } while (!used_.insert(last_).second);
   return last_;
 }
 
@@ -21,23 +19,20 @@ Outgoing::Entry* Outgoing::next_waiting() {
 
 void Outgoing::sent(Entry& entry) {
   DCHECK(entry.packet_id != 0 && entry.stage == Stage::waiting);
-  if (places_.empty()) places_.resize(size_t{UINT16_MAX} + 1);
-  places_[entry.packet_id] = popped_ + next_ + 1;
+  places_[entry.packet_id] = popped_ + next_;
   entry.stage = entry.packet.empty() ? Stage::released : Stage::sent;
   entry.dup = true;
   ++under_way_;
 }
 
 Outgoing::Entry* Outgoing::find(uint16_t packet_id) {
-  if (places_.empty() || places_[packet_id] <= popped_) return nullptr;
-  const size_t at = places_[packet_id] - popped_ - 1;
-  Entry& entry = entries_[at];
-  const bool is_under_way = entry.stage == Stage::sent || entry.stage == Stage::released;
-  return is_under_way && entry.packet_id == packet_id ? &entry : nullptr;
+  const auto found = places_.find(packet_id);
+  return found == places_.end() ? nullptr : &entries_[found->second - popped_];
 }
 
 void Outgoing::finish(Entry& entry) {
   if (entry.stage != Stage::waiting) --under_way_;
+  places_.erase(entry.packet_id);
   entry.stage = Stage::done;
   entry.packet = {};
   --unfinished_;
@@ -64,6 +59,7 @@ std::vector<Request> Outgoing::rewind(bool resumed, PacketIds& ids) {
     --unfinished_;
     done.push_back(entry.request);
   }
+  places_.clear();
   under_way_ = 0;
   next_ = 0;
   while (!entries_.empty() && entries_.front().stage == Stage::done) {

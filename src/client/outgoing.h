@@ -1,11 +1,13 @@
 #pragma once
 
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "mqtt/types.h"
 #include "tombo/machine.h"
@@ -18,16 +20,12 @@ class PacketIds {
   /// The next free one after the last; nullopt: all are in use.
   std::optional<uint16_t> take();
 
-  void give_back(uint16_t id) {
-    if (used_.test(id)) --count_;
-    used_.reset(id);
-  }
+  void give_back(uint16_t id) { used_.erase(id); }
 
-  [[nodiscard]] size_t count() const { return count_; }
+  [[nodiscard]] size_t count() const { return used_.size(); }
 
  private:
-  std::bitset<UINT16_MAX + 1> used_;
-  size_t count_ = 0;
+  boost::unordered_flat_set<uint16_t> used_;
   uint16_t last_ = 0;
 };
 
@@ -49,6 +47,7 @@ class Outgoing {
     bool dup = false;               ///< it was sent before
     std::vector<uint8_t> packet{};  ///< PUBLISH; empty once PUBREC has come
     size_t id_at = 0;               ///< where the Packet Identifier stands in it, behind the topic
+    bool has_alias = false;         ///< the user's own, among its properties
     uint16_t topic_size = 0;
     size_t payload_size = 0;
   };
@@ -80,9 +79,10 @@ class Outgoing {
 
  private:
   std::deque<Entry> entries_;
-  std::vector<uint64_t> places_;  // By packet id: 1 + the place since the beginning.
-  uint64_t popped_ = 0;           // Entries that have left at the front.
-  size_t next_ = 0;               // In entries_: those before do not wait.
+  // By packet id, of what is under way: the place since the beginning.
+  boost::unordered_flat_map<uint16_t, uint64_t> places_;
+  uint64_t popped_ = 0;  // Entries that have left at the front.
+  size_t next_ = 0;      // In entries_: those before do not wait.
   size_t unfinished_ = 0;
   size_t under_way_ = 0;
 };

@@ -258,6 +258,8 @@ Result<ClientOptions> parse_client_options(ClientTool tool, std::span<const char
   check_login(options);
   complete_id(options);
   options.connect.trace = options.debug;
+  // What goes over the wire is what Mosquitto's tools send.
+  options.connect.topic_aliases = false;
   return options;
 }
 
