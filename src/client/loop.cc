@@ -24,8 +24,8 @@ Time read_clock() {
 Loop::Loop(Machine& machine, Target target)
     : machine_(machine), target_(std::move(target)), buffer_(kBufferSize) {}
 
-Error Loop::open() {
-  Opened opened = open_stream(target_, kOpenPatience);
+Error Loop::open(int cancel) {
+  Opened opened = open_stream(target_, kOpenPatience, cancel);
   if (!opened.stream) return opened.error;
   stream_ = std::move(opened.stream);
   error_ = {};
@@ -35,7 +35,7 @@ Error Loop::open() {
 }
 
 int Loop::poll_limit(std::chrono::milliseconds most) const {
-  if (stream_->has_read_ahead()) return 0;
+  if (!pauses_ && stream_->has_read_ahead()) return 0;
   if (const std::optional<Time> due = machine_.deadline()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*due - read_clock());
     most = std::clamp(left, std::chrono::milliseconds(0), most);
@@ -47,15 +47,24 @@ bool Loop::turn(std::chrono::milliseconds most, int also) {
   if (!is_open()) return false;
   const bool writes = !machine_.output().empty() || stream_->wants_write();
   std::array<pollfd, 2> wanted{
-      pollfd{stream_->descriptor(), static_cast<short>(POLLIN | (writes ? POLLOUT : 0)), 0},
+      pollfd{stream_->descriptor(),
+             static_cast<short>((pauses_ ? 0 : POLLIN) | (writes ? POLLOUT : 0)), 0},
       pollfd{also, POLLIN, 0}};
   const int found = ::poll(wanted.data(), wanted.size(), poll_limit(most));
-  if (found > 0 || stream_->has_read_ahead()) {
-    if (wanted[0].revents != 0 || stream_->has_read_ahead()) read();
+  if (pauses_) {
+    // The other end is gone, so there is no use in waiting.
+    if ((wanted[0].revents & (POLLERR | POLLHUP)) != 0) read();
+  } else if ((found > 0 && wanted[0].revents != 0) || stream_->has_read_ahead()) {
+    read();
   }
   if (is_open()) machine_.passed(read_clock());
   flush();
   return (wanted[1].revents & (POLLIN | POLLHUP)) != 0;
+}
+
+void Loop::pause_reading(bool pauses) {
+  pauses_ = pauses;
+  machine_.set_reading(!pauses, read_clock());
 }
 
 void Loop::read() {

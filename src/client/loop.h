@@ -8,6 +8,7 @@
 
 #include "client/stream.h"
 #include "tombo/machine.h"
+#include "tombo/target.h"
 
 namespace tombo::client {
 
@@ -22,12 +23,16 @@ class Loop {
   /// `machine` outlives it.
   Loop(Machine& machine, Target target);
 
-  /// Opens the way to the broker and begins to log in. Waits for the former only.
-  Error open();
+  /// Opens the way to the broker and begins to log in. Waits for the former only. `cancel`: as
+  /// open_stream() has it.
+  Error open(int cancel = -1);
 
   /// Waits until something comes, is due, or `most` is over, and deals with it. `also`: another
   /// descriptor to wait for, -1: none. True: that one can be read.
   bool turn(std::chrono::milliseconds most, int also = -1);
+
+  /// Nothing is read until it is told to go on: for who cannot take more messages.
+  void pause_reading(bool pauses);
 
   /// Writes as much as the stream takes.
   void flush();
@@ -49,6 +54,7 @@ class Loop {
   Target target_;
   std::unique_ptr<Stream> stream_;
   Error error_;
+  bool pauses_ = false;
   std::vector<uint8_t> buffer_;
 };
 

@@ -73,10 +73,7 @@ std::unique_ptr<SocketStream> connect_to(const sockaddr* address, socklen_t size
     error = network_error(errno);
     return nullptr;
   }
-  if (!patience.wait(descriptor, true)) {
-    error = too_slow();
-    return nullptr;
-  }
+  if (error = patience.wait(descriptor, true); error) return nullptr;
   int failed = 0;
   socklen_t length = sizeof failed;
   ::getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &failed, &length);
@@ -121,7 +118,8 @@ Opened open_socket(const Target& target, const Patience& patience) {
   Opened opened;
   const Addresses addresses = resolve(by_proxy ? target.proxy->host : target.host,
                                       by_proxy ? target.proxy->port : target.port, opened.error);
-  for (const addrinfo* at = addresses.get(); at != nullptr && !opened.stream; at = at->ai_next) {
+  for (const addrinfo* at = addresses.get();
+       at != nullptr && !opened.stream && opened.error.kind != ErrorKind::ended; at = at->ai_next) {
     opened.stream = connect_to(at->ai_addr, at->ai_addrlen, target, patience, opened.error);
   }
   if (!opened.stream) return opened;

@@ -9,8 +9,8 @@
 
 namespace tombo::client {
 
-Opened open_stream(const Target& target, std::chrono::milliseconds patience) {
-  const Patience all(patience);
+Opened open_stream(const Target& target, std::chrono::milliseconds patience, int cancel) {
+  const Patience all(patience, cancel);
   Opened opened = open_socket(target, all);
   if (opened.stream && target.tls) opened = open_tls(std::move(opened.stream), target, all);
   if (opened.stream && target.web_socket) {

@@ -225,7 +225,7 @@ class TlsStream final : public Stream {
       if (result == 1) return {};
       const int why = SSL_get_error(ssl_.get(), result);
       if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) return why_refused(why);
-      if (!patience.wait(descriptor(), why == SSL_ERROR_WANT_WRITE)) return too_slow();
+      if (Error failed = patience.wait(descriptor(), why == SSL_ERROR_WANT_WRITE)) return failed;
     }
   }
 

@@ -1,6 +1,7 @@
 #include "client/waiting.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <poll.h>
@@ -13,18 +14,19 @@ Error network_error(int number) {
   return {.kind = ErrorKind::network, .text = std::strerror(number)};
 }
 
-Error too_slow() {
-  return network_error(ETIMEDOUT);
-}
-
-bool Patience::wait(int descriptor, bool to_write) const {
+Error Patience::wait(int descriptor, bool to_write) const {
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         end_ - std::chrono::steady_clock::now());
-    pollfd wanted{descriptor, static_cast<short>(to_write ? POLLOUT : POLLIN), 0};
-    const int found = ::poll(&wanted, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
+    std::array<pollfd, 2> wanted{
+        pollfd{descriptor, static_cast<short>(to_write ? POLLOUT : POLLIN), 0},
+        pollfd{cancel_, POLLIN, 0}};
+    const int found =
+        ::poll(wanted.data(), wanted.size(), static_cast<int>(std::max<int64_t>(left.count(), 0)));
     if (found < 0 && errno == EINTR) continue;
-    return found > 0;
+    if (found <= 0) return network_error(ETIMEDOUT);
+    if (wanted[1].revents != 0) return {.kind = ErrorKind::ended, .text = "given up"};
+    return {};
   }
 }
 
@@ -35,8 +37,8 @@ Error Patience::write_all(Stream& stream, std::span<const uint8_t> bytes) const 
     if (moved.kind == Kind::ended) return network_error(ECONNRESET);
     if (moved.kind == Kind::done) {
       bytes = bytes.subspan(moved.count);
-    } else if (!wait(stream.descriptor(), true)) {
-      return too_slow();
+    } else if (Error failed = wait(stream.descriptor(), true)) {
+      return failed;
     }
   }
   return {};
@@ -49,8 +51,8 @@ Error Patience::read_all(Stream& stream, std::span<uint8_t> into) const {
     if (moved.kind == Kind::ended) return network_error(ECONNRESET);
     if (moved.kind == Kind::done) {
       into = into.subspan(moved.count);
-    } else if (!wait(stream.descriptor(), false)) {
-      return too_slow();
+    } else if (Error failed = wait(stream.descriptor(), false)) {
+      return failed;
     }
   }
   return {};

@@ -407,7 +407,8 @@ constexpr ClientOption kTable[] = {
     {"--unix", "", kAll, "path", &set_unix, "the broker's Unix socket in place of host and port"},
     {"--ws", "", kAll, "", &set_web, "by WebSocket"},
     {"-A", "", kAll, "address", &set_bind, "the address of this machine to come from"},
-    {"--nodelay", "", kAll, "", &set_no_delay, "send small packets at once (TCP_NODELAY)"},
+    {"--nodelay", "", kAll, "", &set_no_delay,
+     "small packets go at once (TCP_NODELAY): always so here"},
     {"--proxy", "", kAll, "url", &apply_proxy,
      "by a proxy: socks5h://[user[:password]@]host[:port]"},
 
