@@ -50,7 +50,7 @@ class QueueFile {
 
   Error run(const char* sql);
   Error prepare(const char* sql, Statement& statement);
-  Error failed() const;
+  [[nodiscard]] Error failed() const;
 
   std::mutex mutex_;
   std::string path_;

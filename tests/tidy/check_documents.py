@@ -17,7 +17,7 @@ import tempfile
 
 import tree
 
-PATH_ROOTS = ("src", "tests", "docs", "cmake", "scripts", "include", "web", ".ci")
+PATH_ROOTS = ("src", "tests", "docs", "cmake", "scripts", "include", "web", "examples", "python", ".ci")
 DOC_PATH = re.compile(r"`([^`\s]+)`|\]\(([^)\s]+)\)")
 
 
