@@ -25,7 +25,8 @@ class Printer final : public Handler {
       std::cerr << wrong.text << '\n';
   }
 
-  void on_subscribed(Request /*request*/, std::span<const uint8_t> /*reasons*/) override {
+  void on_subscribed(Request /*request*/, std::span<const uint8_t> /*reasons*/,
+                     const Properties& /*properties*/) override {
     Request request = 0;
     const Message message{.topic = "hello/world", .payload = "from a loop"};
     if (const Error wrong = machine->publish(message, request)) std::cerr << wrong.text << '\n';

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "tombo/types.h"
+
 namespace tombo::client {
 
 /// Why something did not come about.
@@ -30,6 +32,7 @@ struct Error {
   ErrorKind kind = ErrorKind::none;
   uint8_t reason = 0;  ///< Reason Code of the broker (v3: return code of CONNACK), if it gave one
   std::string text{};  ///< for a person: "connection refused"
+  Properties properties{};  ///< of the broker's CONNACK or DISCONNECT, v5
 
   /// Is there an error?
   explicit operator bool() const { return kind != ErrorKind::none; }

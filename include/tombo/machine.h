@@ -43,6 +43,9 @@ struct Options {
   /// v5: topics that are published to again are sent as aliases, as far as the broker takes them.
   /// Not on a connection that sets aliases by property.
   bool topic_aliases = true;
+  /// Requests are sent behind CONNECT already, before the broker's answer (MQTT 3.1.1 section 3.1.4
+  /// allows it). The broker's limits are not known then. QoS 1 and 2: with clean_start alone.
+  bool sends_early = false;
   /// How long the broker may take to answer CONNECT.
   std::chrono::milliseconds connect_timeout{30'000};
   /// Handler::on_packet() is called.
@@ -63,6 +66,7 @@ struct Published {
   Request request = 0;
   uint16_t packet_id = 0;  ///< 0: none
   uint8_t reason = 0;
+  Properties properties{};
 };
 
 /// A packet on its way, for logs.
@@ -94,9 +98,11 @@ class Handler {
   virtual void on_published(const Published& /*published*/) {}
 
   /// A Reason Code for each filter; v3: the QoS, or 0x80.
-  virtual void on_subscribed(Request /*request*/, std::span<const uint8_t> /*reasons*/) {}
+  virtual void on_subscribed(Request /*request*/, std::span<const uint8_t> /*reasons*/,
+                             const Properties& /*properties*/) {}
 
-  virtual void on_unsubscribed(Request /*request*/, std::span<const uint8_t> /*reasons*/) {}
+  virtual void on_unsubscribed(Request /*request*/, std::span<const uint8_t> /*reasons*/,
+                               const Properties& /*properties*/) {}
 
   /// The broker goes on with an enhanced authentication; answer with authenticate().
   virtual void on_auth(uint8_t /*reason*/, const Properties& /*properties*/) {}
@@ -127,6 +133,10 @@ class Machine {
   ~Machine();
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
+
+  /// For the connections that follow; the messages stay. Between v3 and v5 only while there are
+  /// none.
+  void set_options(Options options);
 
   // The transport.
 

@@ -72,7 +72,14 @@ void Machine::State::open(Time now) {
   pinged_.reset();
   connect_by_ = now + options_.connect_timeout;
   keep_alive_s_ = options_.keep_alive_s;
+  is_rewound_ = false;
   send_connect();
+  if (!options_.sends_early) return;
+  take_limits({});
+  if (!options_.clean_start) return;
+  // There will be no session to go on with.
+  rewind(false);
+  send_waiting();
 }
 
 void Machine::State::send_connect() {
@@ -189,7 +196,7 @@ Error Machine::State::check(const Message& message) const {
 
 Error Machine::State::publish(const Message& message, Request& request) {
   if (Error wrong = check(message)) return wrong;
-  if (message.qos == Qos::at_most_once && !is_connected()) return not_connected();
+  if (message.qos == Qos::at_most_once && !may_send()) return not_connected();
   mqtt::Publish packet;
   packet.topic = message.topic;
   packet.payload = as_bytes(message.payload);
@@ -245,7 +252,7 @@ Error Machine::State::send_now(const mqtt::Publish& packet) {
 }
 
 void Machine::State::send_waiting() {
-  while (is_connected() && outgoing_.under_way() < window_) {
+  while (may_send() && is_rewound_ && outgoing_.under_way() < window_) {
     Outgoing::Entry* entry = outgoing_.next_waiting();
     if (entry == nullptr) return;
     if (entry->packet_id == 0) {
@@ -305,7 +312,7 @@ Error Machine::State::subscribe(std::span<const Subscription> subscriptions,
   if (const char* wrong = wrong_properties(properties, mqtt::PropertyPlace::subscribe, scratch_)) {
     return invalid(wrong);
   }
-  if (!is_connected()) return not_connected();
+  if (!may_send()) return not_connected();
   const std::optional<uint16_t> id = ids_.take();
   if (!id) return {.kind = ErrorKind::queue_full, .text = "all packet identifiers are in use"};
   request = ++last_request_;
@@ -347,7 +354,7 @@ Error Machine::State::unsubscribe(std::span<const std::string> filters,
           wrong_properties(properties, mqtt::PropertyPlace::unsubscribe, scratch_)) {
     return invalid(wrong);
   }
-  if (!is_connected()) return not_connected();
+  if (!may_send()) return not_connected();
   const std::optional<uint16_t> id = ids_.take();
   if (!id) return {.kind = ErrorKind::queue_full, .text = "all packet identifiers are in use"};
   request = ++last_request_;
@@ -384,7 +391,7 @@ void Machine::State::disconnect(uint8_t reason, const Properties& properties) {
   if (options_.version == Version::v5 && encode_properties(properties, scratch_)) {
     packet.properties = view(scratch_);
   }
-  if (stage_ == State::Stage::connected) {
+  if (may_send()) {
     mqtt::encode(packet, version(), out_);
     trace({.sent = true, .name = "DISCONNECT", .reason = reason});
   }
@@ -395,6 +402,10 @@ Machine::Machine(Options options, Handler& handler)
     : state_(std::make_unique<State>(std::move(options), handler)) {}
 
 Machine::~Machine() = default;
+
+void Machine::set_options(Options options) {
+  state_->set_options(std::move(options));
+}
 
 void Machine::opened(Time now) {
   state_->open(now);

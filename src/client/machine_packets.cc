@@ -120,7 +120,8 @@ bool Machine::State::on_connack(const mqtt::Frame& frame) {
   if (packet.reason != mqtt::Reason::success) {
     return fail({.kind = ErrorKind::refused,
                  .reason = code,
-                 .text = std::string(is_v5 ? reason_name(code) : refusal_v3(code))});
+                 .text = std::string(is_v5 ? reason_name(code) : refusal_v3(code)),
+                 .properties = decode_properties(packet.properties)});
   }
   accept(packet);
   return stage_ == Stage::connected;
@@ -152,13 +153,19 @@ void Machine::State::accept(const mqtt::Connack& packet) {
   }
   stage_ = Stage::connected;
   if (!packet.session_present) received_.clear();
-  for (const Request request : outgoing_.rewind(packet.session_present, ids_)) {
-    handler_.on_published({.request = request});
-  }
+  if (!is_rewound_) rewind(packet.session_present);
   handler_.on_connected(connected);
   if (!is_connected()) return;
   if (!packet.session_present && options_.resubscribe) subscribe_again();
   send_waiting();
+}
+
+/// What is not done with is sent again on this connection.
+void Machine::State::rewind(bool resumed) {
+  is_rewound_ = true;
+  for (const Request request : outgoing_.rewind(resumed, ids_)) {
+    handler_.on_published({.request = request});
+  }
 }
 
 /// What was subscribed to in a session that the broker does not have any more; unless the handler
@@ -252,7 +259,10 @@ bool Machine::State::on_acknowledgement(const mqtt::Frame& frame) {
   ids_.give_back(id);
   outgoing_.finish(*entry);
   send_waiting();
-  handler_.on_published({.request = request, .packet_id = id, .reason = reason});
+  handler_.on_published({.request = request,
+                         .packet_id = id,
+                         .reason = reason,
+                         .properties = decode_properties(packet.properties)});
   return true;
 }
 
@@ -269,9 +279,9 @@ bool Machine::State::on_suback(const mqtt::Frame& frame) {
   ids_.give_back(id);
   if (asked.is_own) return true;
   if (asked.subscribes) {
-    handler_.on_subscribed(asked.request, packet.reasons);
+    handler_.on_subscribed(asked.request, packet.reasons, decode_properties(packet.properties));
   } else {
-    handler_.on_unsubscribed(asked.request, packet.reasons);
+    handler_.on_unsubscribed(asked.request, packet.reasons, decode_properties(packet.properties));
   }
   return stage_ == Stage::connected;
 }
@@ -285,7 +295,8 @@ bool Machine::State::on_disconnect(const mqtt::Frame& frame) {
   const auto text = packet.properties.text(mqtt::PropertyId::reason_string);
   return fail({.kind = ErrorKind::refused,
                .reason = reason,
-               .text = std::string(text ? *text : reason_name(reason))});
+               .text = std::string(text ? *text : reason_name(reason)),
+               .properties = decode_properties(packet.properties)});
 }
 
 bool Machine::State::on_auth(const mqtt::Frame& frame) {

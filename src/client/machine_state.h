@@ -23,6 +23,8 @@ class Machine::State {
  public:
   State(Options options, Handler& handler);
 
+  void set_options(Options options) { options_ = std::move(options); }
+
   void open(Time now);
   void receive(std::span<const uint8_t> bytes, Time now);
   void close(Time now);
@@ -88,11 +90,17 @@ class Machine::State {
   bool on_disconnect(const mqtt::Frame& frame);
   bool on_auth(const mqtt::Frame& frame);
   void accept(const mqtt::Connack& packet);
+  void rewind(bool resumed);
   void subscribe_again();
   void take_limits(const Properties& properties);
   bool take_topic(mqtt::Publish& packet);
   bool malformed(const mqtt::Malformed& error);
   bool fail(const Error& error);
+
+  /// Do requests go out now?
+  [[nodiscard]] bool may_send() const {
+    return is_connected() || (stage_ == Stage::waiting && options_.sends_early);
+  }
 
   [[nodiscard]] mqtt::Version version() const {
     return static_cast<mqtt::Version>(options_.version);
@@ -106,7 +114,8 @@ class Machine::State {
   Handler& handler_;
   Stage stage_ = Stage::closed;
   bool reads_ = true;
-  bool told_ = true;  // That there is no connection.
+  bool is_rewound_ = false;  // What is not done with has been made to wait again.
+  bool told_ = true;         // That there is no connection.
   Time now_{};
   Time last_sent_{};
   std::optional<Time> pinged_;  // PINGRESP is to come.

@@ -34,12 +34,14 @@ class Notes final : public Handler {
                   std::to_string(published.reason));
   }
 
-  void on_subscribed(Request request, std::span<const uint8_t> reasons) override {
+  void on_subscribed(Request request, std::span<const uint8_t> reasons,
+                     const Properties& /*properties*/) override {
     all.push_back("subscribed " + std::to_string(request));
     for (const uint8_t reason : reasons) all.back() += " " + std::to_string(reason);
   }
 
-  void on_unsubscribed(Request request, std::span<const uint8_t> /*reasons*/) override {
+  void on_unsubscribed(Request request, std::span<const uint8_t> /*reasons*/,
+                       const Properties& /*properties*/) override {
     all.push_back("unsubscribed " + std::to_string(request));
   }
 
@@ -451,6 +453,43 @@ TEST_F(MachineTest, leaves_aliases_to_a_user_who_sets_them) {
   ASSERT_FALSE(machine->publish(own, request));
   ASSERT_FALSE(machine->publish({.topic = "one"}, request));
   EXPECT_EQ(sent_topics(), (Words{"one=1", "mine=1", "one"}));
+}
+
+TEST_F(MachineTest, sends_before_the_answer_when_told_to) {
+  make({.sends_early = true});
+  machine->opened(now);
+  publish_all(Qos::at_most_once, 1);
+  publish_all(Qos::at_least_once, 1);
+  const std::vector<Subscription> wanted{{.filter = "a"}};
+  ASSERT_FALSE(machine->subscribe(wanted, {}, request));
+  EXPECT_EQ(sent(), (Words{"CONNECT", "PUBLISH 1", "PUBLISH 1 1", "SUBSCRIBE"}));
+  give(mqtt::Connack{});
+  EXPECT_TRUE(sent().empty()) << "nothing goes twice";
+  acknowledge(PacketType::puback, 1);
+  EXPECT_EQ(notes.take(), (Words{"published 1 0", "connected", "published 2 0"}));
+}
+
+TEST_F(MachineTest, waits_for_the_answer_with_what_a_session_may_know) {
+  make({.client_id = "me", .clean_start = false, .sends_early = true});
+  machine->opened(now);
+  publish_all(Qos::at_least_once, 1);
+  EXPECT_EQ(sent(), Words{"CONNECT"});
+  give(mqtt::Connack{.session_present = true});
+  EXPECT_EQ(sent(), Words{"PUBLISH 1 1"});
+}
+
+TEST_F(MachineTest, takes_other_options_for_the_next_connection) {
+  connect({.keep_alive_s = 10});
+  publish_all(Qos::at_least_once, 1);
+  sent();
+  machine->closed(now);
+  machine->set_options({.version = Version::v5, .keep_alive_s = 20});
+  version = mqtt::Version::v5;
+  machine->opened(now);
+  sent();
+  give(mqtt::Connack{});
+  EXPECT_EQ(machine->deadline(), now + std::chrono::seconds(20));
+  EXPECT_EQ(machine->unacknowledged(), 1U);
 }
 
 TEST_F(MachineTest, misses_no_answer_while_nothing_is_read) {

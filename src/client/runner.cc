@@ -265,7 +265,8 @@ void Client::Runner::on_published(const Published& published) {
   outbox_.finish(published);
 }
 
-void Client::Runner::on_subscribed(Request request, std::span<const uint8_t> reasons) {
+void Client::Runner::on_subscribed(Request request, std::span<const uint8_t> reasons,
+                                   const Properties& /*properties*/) {
   const auto found = asked_.find(request);
   if (found == asked_.end()) return;
   const Promise<Reasons> promise = std::move(found->second);
@@ -273,8 +274,9 @@ void Client::Runner::on_subscribed(Request request, std::span<const uint8_t> rea
   promise.give({.value = Reasons(reasons.begin(), reasons.end())});
 }
 
-void Client::Runner::on_unsubscribed(Request request, std::span<const uint8_t> reasons) {
-  on_subscribed(request, reasons);
+void Client::Runner::on_unsubscribed(Request request, std::span<const uint8_t> reasons,
+                                     const Properties& /*properties*/) {
+  on_subscribed(request, reasons, {});
 }
 
 void Client::Runner::on_auth(uint8_t reason, const Properties& properties) {

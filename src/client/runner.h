@@ -88,8 +88,10 @@ class Client::Runner final : private Handler {
   void on_connected(const Connected& connected) override;
   void on_message(const Received& received) override;
   void on_published(const Published& published) override;
-  void on_subscribed(Request request, std::span<const uint8_t> reasons) override;
-  void on_unsubscribed(Request request, std::span<const uint8_t> reasons) override;
+  void on_subscribed(Request request, std::span<const uint8_t> reasons,
+                     const Properties& /*properties*/) override;
+  void on_unsubscribed(Request request, std::span<const uint8_t> reasons,
+                       const Properties& /*properties*/) override;
   void on_auth(uint8_t reason, const Properties& properties) override;
   void on_disconnected(const Error& why) override;
 

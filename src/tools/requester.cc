@@ -78,7 +78,8 @@ class Requester final : public client::Handler {
     check(machine_.subscribe(wanted, options_.properties.subscribe, request));
   }
 
-  void on_subscribed(client::Request /*request*/, std::span<const uint8_t> reasons) override {
+  void on_subscribed(client::Request /*request*/, std::span<const uint8_t> reasons,
+                     const client::Properties& /*properties*/) override {
     if (reasons.empty() || reasons.front() >= kFirstError) {
       printer_.complain("All subscription requests were denied.\n");
       return leave(0);

@@ -78,7 +78,8 @@ class Subscriber final : public client::Handler {
     check(machine_.unsubscribe(options_.unsubscribed, options_.properties.unsubscribe, request));
   }
 
-  void on_subscribed(client::Request /*request*/, std::span<const uint8_t> reasons) override {
+  void on_subscribed(client::Request /*request*/, std::span<const uint8_t> reasons,
+                     const client::Properties& /*properties*/) override {
     std::string codes;
     for (const uint8_t reason : reasons)
       codes += fmt::format("{}{}", codes.empty() ? "" : ", ", reason);
